@@ -38,7 +38,7 @@ class Catalogue:
     The vocabulary is a pure function of the item table (attributes in column order, values sorted), so a stored
     catalogue always yields the same bit numbers.
 
-    value_offsets [V + 1], value_ids [nnz]: the value ids of item row v are value_ids[value_offsets[v]:value_offsets[v + 1]].
+    value_offsets [V + 1], value_ids [nnz]: row v has value_ids[value_offsets[v] : value_offsets[v + 1]].
     words [V, W] int64: the same as bit sets.
     """
 
@@ -113,7 +113,7 @@ class Catalogue:
         return satisfies(torch.from_numpy(words), bits).numpy()
 
     def condition(self, where: Where, path: str = "where") -> Condition:
-        """Parse the client's form; an unknown attribute or value, or a clause nothing can satisfy, is a ConditionError."""
+        """Parse the client's form; what is unknown or can never be satisfied is a ConditionError."""
         any_of: list[list[int]] = []
         all_of: list[int] = []
         none_of: list[int] = []

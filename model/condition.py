@@ -83,7 +83,7 @@ def pack_words(values: Iterable[int], num_words: int) -> np.ndarray:
 
 
 def stack_bits(conditions: Sequence[Condition], num_words: int) -> ConditionBits:
-    """C conditions as one batch of bit sets: any_of [C, G, W] (padded to the most groups), all_of and none_of [C, W]."""
+    """C conditions as one batch: any_of [C, G, W] (padded to the most groups), all_of and none_of [C, W]."""
     num_groups = max((len(condition.any_of) for condition in conditions), default=0) or 1
     any_of = np.zeros((len(conditions), num_groups, num_words), dtype=np.int64)
     all_of = np.zeros((len(conditions), num_words), dtype=np.int64)
