@@ -1,5 +1,6 @@
 """Dataset: one Interactions table and one Items table, whatever the source."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,6 +44,11 @@ class Dataset:
         unknown = set(self.instructable) - set(attribute_names(self.items))
         if unknown:
             raise ValueError(f"expected instructable attributes to be item attributes, got {sorted(unknown)}")
+
+    def revision(self) -> str:
+        """A short fingerprint of both tables' contents."""
+        parts = (self.interactions.hash_rows(seed=0), self.items.hash_rows(seed=0))
+        return hashlib.sha256(b"".join(part.to_numpy().tobytes() for part in parts)).hexdigest()[:16]
 
     def catalogue(self) -> Catalogue:
         """The items as a Catalogue."""

@@ -1,0 +1,70 @@
+"""Checkpoint: a training stage's folder with all that is needed to evaluate, go on from, or export it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from model.catalogue import Catalogue
+from model.climber_pilot.config import ClimberPilotConfig
+from model.climber_pilot.network import ClimberPilot
+from model.training import WEIGHTS_FILE
+
+CONFIG_FILE = "config.json"
+CATALOGUE_FILE = "catalogue.parquet"
+STATISTICS_FILE = "statistics.safetensors"
+FACTS_FILE = "facts.json"
+STAGES = ("finetune", "pretrain")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """model is in eval mode; popularity: float32 [V] training events per item; facts: what it was made from."""
+
+    config: ClimberPilotConfig
+    catalogue: Catalogue
+    model: ClimberPilot
+    popularity: np.ndarray
+    facts: dict[str, Any]
+
+
+def stage_folder(path: Path) -> Path:
+    """The folder that holds weights: `path` itself, or its finetune or pretrain stage (the later one first)."""
+    for folder in (path, *(path / stage for stage in STAGES)):
+        if (folder / WEIGHTS_FILE).exists():
+            return folder
+    raise ValueError(f"expected a checkpoint with {WEIGHTS_FILE} in {path} or its stages {STAGES}, found none")
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; raises ValueError where there is none."""
+    folder = stage_folder(path)
+    config = ClimberPilotConfig.from_json((folder / CONFIG_FILE).read_text())
+    catalogue = Catalogue.load(folder / CATALOGUE_FILE)
+    model = ClimberPilot(config.network, catalogue)
+    model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    popularity = load_arrays(folder / STATISTICS_FILE)["popularity"]
+    return Checkpoint(config, catalogue, model.eval(), popularity, json.loads((folder / FACTS_FILE).read_text()))
+
+
+def save_description(
+    folder: Path, config: ClimberPilotConfig, catalogue: Catalogue, popularity: np.ndarray, facts: dict[str, Any]
+) -> None:
+    """Write everything of a checkpoint but its weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(config.to_json())
+    catalogue.save(folder / CATALOGUE_FILE)
+    save_arrays({"popularity": popularity.astype(np.float32)}, folder / STATISTICS_FILE)
+    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2))
+
+
+def save_weights(folder: Path, model: ClimberPilot) -> None:
+    """Write the weights alone."""
+    save_file(
+        {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS_FILE
+    )

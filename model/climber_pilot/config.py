@@ -1,0 +1,130 @@
+"""Configuration of Climber-Pilot: one TOML file -> frozen dataclasses, unknown keys refused."""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network; defaults are the small ones that a CPU trains."""
+
+    width: int = 64
+    num_layers: int = 2
+    num_heads: int = 2
+    feed_forward_width: int = 256
+    num_branches: int = 2
+    max_history: int = 50
+    dropout: float = 0.5
+    id_hashes: int = 2
+    id_buckets: int = 32_768
+    item_combine: Literal["sum", "project"] = "sum"
+    use_attributes: bool = True
+    position_buckets: int = 32
+    time_buckets: int = 32
+    normalise: bool = True
+    temperature: float = 0.07
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """What is predicted and against what.
+
+    tamip: "off" reads every target at the event before it, "readout" at the last event outside its safety interval,
+        "mask" applies Eq. 1 literally to one random anchor per history.
+    targets: "novel" leaves out events whose item the user has had before (they are removed from answers anyway).
+    held_out_user_share: users kept out of training, for figures about listeners the model never saw.
+    """
+
+    tamip: Literal["off", "mask", "readout"] = "readout"
+    safety_interval_s: int = 900
+    targets: Literal["novel", "all"] = "novel"
+    held_out_user_share: float = 0.0
+    loss: Literal["full_softmax", "sampled_softmax"] = "full_softmax"
+    num_uniform_negatives: int = 512
+    in_batch_negatives: bool = True
+    log_q: bool = True
+    label_smoothing: float = 0.0
+    branch_weights: tuple[float, ...] = (1.0, 0.5)
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One training stage."""
+
+    epochs: int = 10
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-6
+    warmup_steps: int = 50
+    final_learning_rate_share: float = 0.1
+    clip_norm: float = 1.0
+    patience_epochs: int = 5
+    seed: int = 0
+    # Instruction tuning only.
+    unconditioned_share: float = 0.2
+    eligible_negatives: bool = False
+
+
+@dataclass(frozen=True)
+class ClimberPilotConfig:
+    """Everything that training depends on, saved inside the checkpoint."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    pretrain: StageConfig = field(default_factory=StageConfig)
+    finetune: StageConfig = field(default_factory=lambda: StageConfig(epochs=3, learning_rate=1e-4))
+
+    def __post_init__(self) -> None:
+        if len(self.objective.branch_weights) != self.network.num_branches:
+            expected, got = self.network.num_branches, len(self.objective.branch_weights)
+            raise ValueError(f"expected {expected} branch_weights, one per branch, got {got}")
+        if self.network.width % self.network.num_heads:
+            raise ValueError(f"expected num_heads to divide width {self.network.width}, got {self.network.num_heads}")
+
+    def to_json(self) -> str:
+        """The whole configuration as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ClimberPilotConfig":
+        """The reverse of `to_json`."""
+        return config_from_mapping(json.loads(text))
+
+
+def load_config(path: Path) -> ClimberPilotConfig:
+    """Read a TOML file; unknown sections or keys and values of the wrong type raise ValueError."""
+    with path.open("rb") as file:
+        return config_from_mapping(tomllib.load(file))
+
+
+def config_from_mapping(mapping: Mapping[str, Any]) -> ClimberPilotConfig:
+    """Build the configuration from plain nested mappings; see `load_config`."""
+    defaults = ClimberPilotConfig()
+    sections = {section.name: getattr(defaults, section.name) for section in dataclasses.fields(defaults)}
+    unknown = set(mapping) - set(sections)
+    if unknown:
+        raise ValueError(f"expected sections {sorted(sections)}, got {sorted(unknown)}")
+    return ClimberPilotConfig(**{name: _replace(sections[name], mapping.get(name, {}), name) for name in sections})
+
+
+def _replace(default: T, values: Mapping[str, Any], section: str) -> T:
+    known = {entry.name: getattr(default, entry.name) for entry in dataclasses.fields(default)}  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(f"expected keys of [{section}] {sorted(known)}, got {key!r}")
+        if isinstance(known[key], tuple):
+            value = tuple(value)
+        elif isinstance(known[key], float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not type(known[key]):
+            raise ValueError(f"expected {section}.{key} as {type(known[key]).__name__}, got {value!r}")
+        changes[key] = value
+    return dataclasses.replace(default, **changes)  # type: ignore[type-var]

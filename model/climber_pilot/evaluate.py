@@ -1,0 +1,215 @@
+"""Evaluate a checkpoint: python -m model.climber_pilot.evaluate --checkpoint DIR --dataset D --data-dir DIR --out DIR.
+
+Leave-one-out, exact full ranking; writes report.json, report.md and plots. Protocol: paper section 3.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
+from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint
+from model.climber_pilot.data import ConditionSampler
+from model.climber_pilot.histories import Histories, Split, Targets, leave_one_out
+from model.climber_pilot.ranking import blocks, encode_targets, hide_seen, rank_of, target_ranks, target_scores
+from model.climber_pilot.report import write_report
+from model.datasets.dataset import Dataset
+from model.datasets.registry import load_dataset
+from model.metrics import condition_compliance, coverage, hit_rate, ndcg
+
+logger = logging.getLogger(__name__)
+
+CUTS = (10, 20, 50)
+HORIZON = 10
+MIN_HORIZON_HISTORY = 5
+
+
+def evaluate(checkpoint: Checkpoint, dataset: Dataset, *, exclude_seen: bool = True) -> dict[str, Any]:
+    """All figures of the report; raises ValueError where the dataset is not the checkpoint's."""
+    if dataset.revision() != checkpoint.facts["data_revision"]:
+        expected, got = checkpoint.facts["data_revision"], dataset.revision()
+        raise ValueError(f"expected the data the checkpoint was trained on (revision {expected}), got {got}")
+    config = checkpoint.config
+    histories = Histories.of(dataset, checkpoint.catalogue)
+    split = leave_one_out(histories, config.objective.targets, config.objective.held_out_user_share)
+    baselines: list[Baseline] = [
+        Popularity(checkpoint.popularity),
+        LastItemTransition(split, checkpoint.popularity),
+    ]
+    with torch.inference_mode():
+        groups = {"test": split.test, "unseen listeners": split.unseen}
+        rows: list[dict[str, Any]] = []
+        for group, targets in groups.items():
+            if len(targets):
+                rows += unconditional(checkpoint, histories, targets, baselines, group, exclude_seen)
+        return {
+            "dataset": dataset.name,
+            "simulated": dataset.simulated,
+            "notes": list(dataset.notes),
+            "protocol": protocol(config.objective.targets, exclude_seen),
+            "checkpoint": {key: checkpoint.facts[key] for key in ("stage", "data_revision", "git_revision", "tamip")},
+            "unconditional": rows,
+            "instructed": [
+                instructed(checkpoint, histories, split.test, name, exclude_seen) for name in dataset.instructable
+            ],
+            "horizon": horizon(checkpoint, split, baselines, exclude_seen),
+        }
+
+
+def protocol(targets: str, exclude_seen: bool) -> str:
+    """What was measured, in one sentence."""
+    seen = "seen items removed" if exclude_seen else "seen items kept"
+    which = "new to the user" if targets == "novel" else "of any kind"
+    return f"leave-one-out: the last event {which} is the target; exact ranking of the whole catalogue, {seen}"
+
+
+def unconditional(
+    checkpoint: Checkpoint,
+    histories: Histories,
+    targets: Targets,
+    baselines: list[Baseline],
+    group: str,
+    exclude_seen: bool,
+) -> list[dict[str, Any]]:
+    """HR, NDCG and coverage of the model and the baselines, no instruction."""
+    queries, vectors = encode_targets(checkpoint.model, histories, targets, None, None)
+    target_rows = torch.from_numpy(histories.rows[targets.event])
+    rows = []
+    for scorer in [None, *baselines]:
+        ranks, shown = [], []
+        for block in tqdm(list(blocks(len(targets))), desc=f"{group}: {scorer.name if scorer else 'model'}"):
+            if scorer is None:
+                scores = target_scores(queries, vectors, histories, targets, block, exclude_seen)
+            else:
+                scores = scorer.scores(Targets(targets.start[block], targets.event[block]))
+                scores = hide_seen(scores, histories, targets, block) if exclude_seen else scores
+            ranks.append(rank_of(scores, target_rows[block]))
+            shown.append(scores.topk(min(CUTS[-1], scores.shape[1])).indices)
+        name = scorer.name if scorer else "Climber-Pilot"
+        figures = ranking_figures(torch.cat(ranks).numpy())
+        share = coverage(torch.cat(shown).numpy(), len(vectors))
+        rows.append({"group": group, "model": name, "users": len(targets), **figures, "coverage@50": share})
+    return rows
+
+
+def ranking_figures(ranks: np.ndarray) -> dict[str, float]:
+    """HR and NDCG at every cut."""
+    return {f"hr@{k}": hit_rate(ranks, k) for k in CUTS} | {f"ndcg@{k}": ndcg(ranks, k) for k in CUTS}
+
+
+def instructed(
+    checkpoint: Checkpoint, histories: Histories, targets: Targets, attribute: str, exclude_seen: bool
+) -> dict[str, Any]:
+    """Instruction = a true value of the target's attribute: strict and guided against search that ignores it."""
+    sampler = ConditionSampler(checkpoint.catalogue, (attribute,))
+    entries = sampler.draw(histories.rows[targets.event], 0.0, np.random.default_rng(0))
+    asked = Targets(targets.start[entries > 0], targets.event[entries > 0])
+    entries = entries[entries > 0]
+    eligible = torch.from_numpy(np.stack([checkpoint.catalogue.satisfying(c) for c in sampler.conditions]))
+    guided, vectors = encode_targets(checkpoint.model, histories, asked, sampler.table, entries)
+    plain, _ = encode_targets(checkpoint.model, histories, asked, None, None)
+    modes = {
+        "CGSA strict": (guided, True),
+        "strict search without CGSA": (plain, True),
+        "CGSA guided": (guided, False),
+        "no instruction": (plain, False),
+    }
+    figures = {}
+    for mode, (queries, strict) in modes.items():
+        ranks = target_ranks(
+            queries,
+            vectors,
+            histories,
+            asked,
+            exclude_seen=exclude_seen,
+            eligible=eligible if strict else None,
+            entries=entries if strict else None,
+        )
+        satisfied = top_satisfies(queries, vectors, histories, asked, eligible, entries, strict)
+        figures[mode] = ranking_figures(ranks) | {f"cc@{k}": condition_compliance(satisfied, k) for k in CUTS}
+    return {"attribute": attribute, "users": len(asked), "modes": figures}
+
+
+def top_satisfies(
+    queries: Tensor,
+    vectors: Tensor,
+    histories: Histories,
+    targets: Targets,
+    eligible: Tensor,
+    entries: np.ndarray,
+    strict: bool,
+) -> np.ndarray:
+    """Whether each of the top items satisfies its condition, bool [T, 50]; places a strict list cannot fill count as
+    satisfied, since nothing is shown there."""
+    rows = []
+    for block in blocks(len(targets)):
+        scores = target_scores(queries, vectors, histories, targets, block, exclude_seen=True)
+        allowed = eligible[torch.from_numpy(entries[block])]
+        if strict:
+            scores = scores.masked_fill(~allowed, float("-inf"))
+        top = scores.topk(min(CUTS[-1], scores.shape[1]))
+        rows.append(allowed.gather(1, top.indices) | top.values.isneginf())
+    return torch.cat(rows).numpy()
+
+
+def horizon(
+    checkpoint: Checkpoint, split: Split, baselines: list[Baseline], exclude_seen: bool
+) -> dict[str, Any] | None:
+    """HR@50 of one retrieval at step t against events t+1..t+10 of listeners that were never trained on."""
+    histories = split.histories
+    events = split.unseen_stop - split.unseen_start
+    usable = events >= HORIZON + MIN_HORIZON_HISTORY
+    if not usable.any():
+        return None
+    at = Targets(split.unseen_start[usable], split.unseen_stop[usable] - HORIZON)
+    queries, vectors = encode_targets(checkpoint.model, histories, at, None, None)
+    curves: dict[str, list[float]] = {}
+    for scorer in [None, *baselines]:
+        scores = queries @ vectors.T if scorer is None else scorer.scores(at)
+        hits = []
+        for ahead in range(HORIZON):
+            later = Targets(at.start, at.event + ahead)
+            hidden = scores.clone()
+            if exclude_seen:
+                # Only what was seen at the moment of retrieval is removed.
+                for row, (start, event) in enumerate(zip(at.start.tolist(), at.event.tolist(), strict=True)):
+                    hidden[row, torch.from_numpy(histories.rows[start:event])] = float("-inf")
+            novel = histories.novel[later.event] if exclude_seen else np.ones(len(later), dtype=bool)
+            ranks = rank_of(hidden, torch.from_numpy(histories.rows[later.event])).numpy()[novel]
+            hits.append(hit_rate(ranks, CUTS[-1]) if len(ranks) else float("nan"))
+        curves[scorer.name if scorer else "Climber-Pilot"] = hits
+    return {"users": len(at), "hr@50": curves}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m model.climber_pilot.evaluate", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--data-dir", type=Path, help="folder with the data; default: the variable REC_DATA_DIR")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--keep-seen", action="store_true", help="rank items of the user's own history too")
+    parser.add_argument("--skip-bad-rows", action="store_true")
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
+        report = evaluate(load_checkpoint(arguments.checkpoint), dataset, exclude_seen=not arguments.keep_seen)
+        write_report(report, arguments.out)
+    except (ValueError, OSError) as error:
+        logger.error("%s", error)
+        return 2
+    sys.stdout.write((arguments.out / "report.md").read_text())
+    sys.stdout.write(json.dumps({"report": str(arguments.out / "report.json")}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Turn a checkpoint into a release: python -m model.climber_pilot.export --checkpoint DIR --root RELEASES."""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint, stage_folder
+from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from model.release import Release, set_current, write_release
+
+
+def export_release(checkpoint: Path, root: Path, report: dict[str, Any] | None = None) -> Release:
+    """Write and verify a release of the checkpoint under `root` and make it the current one.
+
+    report: the evaluation's figures, carried in the manifest as `metrics`.
+    """
+    loaded = load_checkpoint(checkpoint)
+    folder = stage_folder(checkpoint)
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Path(scratch) / INDEX_FILE
+        save_file(index_arrays(loaded), index)
+        files = {name: folder / name for name in (CONFIG_FILE, CATALOGUE_FILE, WEIGHTS_FILE)}
+        facts = {
+            "kind": "climber_pilot",
+            **loaded.facts,
+            "metrics": report or {"validation": loaded.facts["validation"]},
+        }
+        release = write_release(root, {**files, INDEX_FILE: index}, facts)
+    set_current(root, release.release_id)
+    return release
+
+
+def index_arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """What the service searches: scored item vectors [V, D] and popularity [V]."""
+    with torch.inference_mode():
+        vectors = checkpoint.model.scored(checkpoint.model.items())
+    return {"item_vectors": vectors.numpy(), "popularity": checkpoint.popularity}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m model.climber_pilot.export", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--root", type=Path, required=True, help="folder of releases")
+    parser.add_argument("--report", type=Path, help="report.json of the evaluation")
+    arguments = parser.parse_args(argv)
+    report = json.loads(arguments.report.read_text()) if arguments.report else None
+    try:
+        release = export_release(arguments.checkpoint, arguments.root, report)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{release.path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Retriever: a release made ready to answer (arXiv 2602.13581, section 2.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file as load_arrays
+from safetensors.torch import load_file
+
+from model.catalogue import Catalogue
+from model.climber_pilot.condition_batch import ConditionBatch, condition_table
+from model.climber_pilot.config import ClimberPilotConfig
+from model.climber_pilot.network import ClimberPilot, HistoryBatch
+from model.condition import Condition
+from model.item_index import ItemIndex
+from model.release import Release, ReleaseError, verify_release
+
+WEIGHTS_FILE = "weights.safetensors"
+CONFIG_FILE = "config.json"
+CATALOGUE_FILE = "catalogue.parquet"
+INDEX_FILE = "index.safetensors"
+VECTOR_TOLERANCE = 1e-4
+
+Mode = Literal["strict", "guided"]
+
+
+@dataclass(frozen=True)
+class History:
+    """rows: int64 [N] catalogue rows, oldest first; time_s: int64 [N] epoch seconds, non-decreasing."""
+
+    rows: np.ndarray
+    time_s: np.ndarray
+
+
+@dataclass(frozen=True)
+class RetrievalRequest:
+    """One user's question: P conditions, each answered with its own list.
+
+    mode: "strict" searches only items that satisfy the condition; "guided" (the paper's soft form) lets the condition
+        steer the query vector alone. policy is enforced in both.
+    excluded: int64 catalogue rows that no list may contain.
+    """
+
+    history: History
+    conditions: tuple[Condition, ...]
+    top_k: int
+    mode: Mode = "strict"
+    policy: Condition = field(default_factory=Condition)
+    excluded: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One condition's answer: rows int64 [S], best first; scores float32 [S]; eligible items there were."""
+
+    rows: np.ndarray
+    scores: np.ndarray
+    eligible: int
+
+
+class Retriever:
+    """Backbone once per user, branch layer for all conditions, exact search. Call it from one thread."""
+
+    def __init__(
+        self, release: Release, config: ClimberPilotConfig, model: ClimberPilot, catalogue: Catalogue, index: Path
+    ) -> None:
+        arrays = load_arrays(index)
+        self.release = release
+        self.catalogue = catalogue
+        self.max_history = config.network.max_history
+        self.popularity: np.ndarray = arrays["popularity"]
+        self.vectors: np.ndarray = arrays["item_vectors"]
+        facts = release.manifest["facts"]
+        self.instructable: tuple[str, ...] = tuple(facts["instructable"])
+        self.simulated: str = facts["simulated"]
+        self._model = model.eval()
+        with torch.inference_mode():
+            self._raw_vectors = model.items()
+            drift = (model.scored(self._raw_vectors) - torch.from_numpy(self.vectors)).abs().max().item()
+        if not drift <= VECTOR_TOLERANCE:
+            message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
+            raise ReleaseError("vectors_mismatch", message)
+        self._index = ItemIndex(catalogue, self.vectors)
+        share = self.popularity / max(1.0, float(self.popularity.sum()))
+        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32))
+
+    @classmethod
+    def load(cls, path: Path) -> "Retriever":
+        """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit."""
+        release = verify_release(path)
+        try:
+            config = ClimberPilotConfig.from_json((path / CONFIG_FILE).read_text())
+            catalogue = Catalogue.load(path / CATALOGUE_FILE)
+            model = ClimberPilot(config.network, catalogue)
+            model.load_state_dict(load_file(path / WEIGHTS_FILE))
+            return cls(release, config, model, catalogue, path / INDEX_FILE)
+        except (KeyError, RuntimeError, OSError) as error:
+            raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
+
+    def retrieve(self, requests: Sequence[RetrievalRequest]) -> list[list[Candidates]]:
+        """Lists per request and condition. A request without history raises ValueError: ask `most_popular` instead."""
+        vectors = self.query_vectors(requests)
+        answers = []
+        for request, queries in zip(requests, vectors, strict=True):
+            lists = []
+            for condition, query in zip(request.conditions, queries, strict=True):
+                enforced = request.policy & condition if request.mode == "strict" else request.policy
+                found = self._index.search(query[None], enforced, request.top_k, request.excluded)[0]
+                lists.append(Candidates(found.rows, found.scores, found.eligible))
+            answers.append(lists)
+        return answers
+
+    def query_vectors(self, requests: Sequence[RetrievalRequest]) -> list[np.ndarray]:
+        """One query vector per condition, float32 [P, D] per request."""
+        distinct = list({condition: None for request in requests for condition in request.conditions})
+        entry_of = {condition: entry for entry, condition in enumerate(distinct)}
+        num_rows = max(len(request.conditions) for request in requests)
+        entries = torch.zeros(len(requests), num_rows, dtype=torch.int64)
+        for i, request in enumerate(requests):
+            own = [entry_of[condition] for condition in request.conditions]
+            entries[i, : len(own)] = torch.tensor(own)
+        conditions = ConditionBatch(condition_table(distinct, self.catalogue.num_words), entries)
+        with torch.inference_mode():
+            found = self._model.query_vectors(self._raw_vectors, self._padded(requests), conditions).numpy()
+        return [rows[: len(request.conditions)] for rows, request in zip(found, requests, strict=True)]
+
+    def most_popular(self, condition: Condition, top_k: int, excluded: np.ndarray) -> Candidates:
+        """The list without a user: training popularity under the condition, scores as shares of all events."""
+        found = self._popular.search(np.ones((1, 1), dtype=np.float32), condition, top_k, excluded)[0]
+        return Candidates(found.rows, found.scores, found.eligible)
+
+    def warm_up(self) -> None:
+        """Run every shape class once, so that the first real request pays nothing extra."""
+        condition = Condition.of(0) if self.catalogue.num_values else Condition()
+        for length in (1, self.max_history):
+            rows = np.arange(length, dtype=np.int64) % len(self.catalogue)
+            history = History(rows, np.arange(length, dtype=np.int64))
+            for count in (1, 4):
+                self.retrieve([RetrievalRequest(history, (Condition(), condition)[:count] * (count // 2 or 1), 50)])
+
+    def _padded(self, requests: Sequence[RetrievalRequest]) -> HistoryBatch:
+        lengths = [min(len(request.history.rows), self.max_history) for request in requests]
+        if min(lengths) == 0:
+            raise ValueError("expected at least one history event per request, got an empty history")
+        rows = torch.zeros(len(requests), max(lengths), dtype=torch.int64)
+        time_s = torch.zeros_like(rows)
+        for i, (request, length) in enumerate(zip(requests, lengths, strict=True)):
+            rows[i, :length] = torch.from_numpy(request.history.rows[-length:])
+            time_s[i, :length] = torch.from_numpy(request.history.time_s[-length:])
+        return HistoryBatch(rows, time_s, torch.tensor(lengths))

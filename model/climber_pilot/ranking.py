@@ -1,0 +1,91 @@
+"""Exact ranking of held-out targets over the whole catalogue."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.climber_pilot.condition_batch import ConditionBatch, ConditionTable
+from model.climber_pilot.data import target_histories
+from model.climber_pilot.histories import Histories, Targets
+from model.climber_pilot.network import ClimberPilot
+
+BATCH_USERS = 512
+
+
+def encode_targets(
+    model: ClimberPilot,
+    histories: Histories,
+    targets: Targets,
+    table: ConditionTable | None,
+    entries: np.ndarray | None,
+) -> tuple[Tensor, Tensor]:
+    """Query vectors of the targets' histories [T, D] and the scored item vectors [V, D].
+
+    entries [T]: each target's condition as a row of `table`; None for no conditions.
+    """
+    raw = model.items()
+    parts = []
+    for block in blocks(len(targets)):
+        chosen = Targets(targets.start[block], targets.event[block])
+        history = target_histories(histories, chosen, model.config.max_history)
+        conditions = None
+        if table is not None and entries is not None:
+            conditions = ConditionBatch(table, torch.from_numpy(entries[block])[:, None])
+        parts.append(model.query_vectors(raw, history, conditions)[:, 0])
+    return torch.cat(parts), model.scored(raw)
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """Slices of at most BATCH_USERS."""
+    return (slice(start, min(start + BATCH_USERS, count)) for start in range(0, count, BATCH_USERS))
+
+
+def target_scores(
+    queries: Tensor, item_vectors: Tensor, histories: Histories, targets: Targets, block: slice, exclude_seen: bool
+) -> Tensor:
+    """Scores of a block of targets against the whole catalogue, seen items at -inf; [T, V]."""
+    scores = queries[block] @ item_vectors.T
+    return hide_seen(scores, histories, targets, block) if exclude_seen else scores
+
+
+def hide_seen(scores: Tensor, histories: Histories, targets: Targets, block: slice) -> Tensor:
+    """Set the scores of each target's history items to -inf, in place; the target itself stays."""
+    starts, events = targets.start[block], targets.event[block]
+    for row, (start, event) in enumerate(zip(starts.tolist(), events.tolist(), strict=True)):
+        own = scores[row, histories.rows[event]].clone()
+        scores[row, torch.from_numpy(histories.rows[start:event])] = float("-inf")
+        scores[row, histories.rows[event]] = own
+    return scores
+
+
+def rank_of(scores: Tensor, target_rows: Tensor) -> Tensor:
+    """Rank of each row's target, 0 = first; ties count half against it. scores: [T, V]."""
+    own = scores.gather(1, target_rows[:, None])
+    above = (scores > own).sum(1)
+    ties = (scores == own).sum(1) - 1
+    return above + ties // 2
+
+
+def target_ranks(
+    queries: Tensor,
+    item_vectors: Tensor,
+    histories: Histories,
+    targets: Targets,
+    *,
+    exclude_seen: bool = True,
+    eligible: Tensor | None = None,
+    entries: np.ndarray | None = None,
+) -> np.ndarray:
+    """Rank of every target in the exact full ranking, [T].
+
+    eligible [C, V] bool and entries [T]: rank among the items that satisfy the target's condition (strict mode).
+    """
+    ranks = []
+    for block in blocks(len(targets)):
+        scores = target_scores(queries, item_vectors, histories, targets, block, exclude_seen)
+        if eligible is not None and entries is not None:
+            scores = scores.masked_fill(~eligible[torch.from_numpy(entries[block])], float("-inf"))
+        ranks.append(rank_of(scores, torch.from_numpy(histories.rows[targets.event[block]])))
+    return torch.cat(ranks).numpy() if ranks else np.zeros(0, dtype=np.int64)

@@ -1,0 +1,137 @@
+"""The two training stages of Climber-Pilot: what one step of each computes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.catalogue import Catalogue
+from model.climber_pilot.condition_batch import ConditionBatch
+from model.climber_pilot.config import ClimberPilotConfig
+from model.climber_pilot.data import Batch, ConditionSampler, TrainingPieces
+from model.climber_pilot.histories import Histories, Split, leave_one_out
+from model.climber_pilot.losses import full_softmax_loss, sampled_softmax_loss
+from model.climber_pilot.masks import readout_positions
+from model.climber_pilot.network import ClimberPilot, HistoryBatch
+from model.datasets.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Training:
+    """What both stages work on."""
+
+    config: ClimberPilotConfig
+    catalogue: Catalogue
+    split: Split
+    pieces: TrainingPieces
+    sampler: ConditionSampler
+    model: ClimberPilot
+    eligible: Tensor
+    log_q: Tensor
+
+    @classmethod
+    def prepare(cls, config: ClimberPilotConfig, dataset: Dataset) -> "Training":
+        """Catalogue, split, batches and a freshly initialised network; raises ValueError where they do not fit."""
+        objective, catalogue = config.objective, dataset.catalogue()
+        histories = Histories.of(dataset, catalogue)
+        if objective.tamip != "off" and not histories.has_times:
+            raise ValueError(
+                f"expected event times for tamip={objective.tamip!r}, but {dataset.name} has only an order"
+            )
+        split = leave_one_out(histories, objective.targets, objective.held_out_user_share)
+        pieces = TrainingPieces(split, config.network.max_history, objective.targets == "novel")
+        if not len(pieces):
+            raise ValueError(f"expected users with at least two training events, got none in {dataset.name}")
+        sampler = ConditionSampler(catalogue, dataset.instructable)
+        eligible = torch.from_numpy(np.stack([catalogue.satisfying(condition) for condition in sampler.conditions]))
+        torch.manual_seed(config.pretrain.seed)
+        masked = objective.tamip == "mask"
+        model = ClimberPilot(config.network, catalogue, objective.safety_interval_s if masked else 0)
+        share = popularity(split, len(catalogue)) + 1
+        log_q = torch.from_numpy(np.log(share / share.sum())).float()
+        return cls(config, catalogue, split, pieces, sampler, model, eligible, log_q)
+
+    def readouts(self, history: HistoryBatch) -> Tensor:
+        """Where each event is read from as a target, [B, N]; -1 where it has no visible history."""
+        objective = self.config.objective
+        interval_s = objective.safety_interval_s if objective.tamip == "readout" else None
+        return readout_positions(history.time_s, history.length, interval_s)
+
+    def loss(self, queries: Tensor, item_vectors: Tensor, targets: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """The configured softmax loss of one branch."""
+        objective, temperature = self.config.objective, self._temperature
+        if objective.loss == "full_softmax" or allowed is not None:
+            smoothing = objective.label_smoothing
+            return full_softmax_loss(
+                queries, item_vectors, targets, temperature, label_smoothing=smoothing, allowed=allowed
+            )
+        uniform = torch.randint(len(item_vectors), (objective.num_uniform_negatives,))
+        # Uniform draws are their own proposal: expected counts M / V; in-batch ones follow popularity.
+        counts = torch.full((len(item_vectors),), objective.num_uniform_negatives / len(item_vectors))
+        negatives = uniform
+        if objective.in_batch_negatives:
+            negatives = torch.cat([uniform, targets])
+            counts = counts + len(targets) * self.log_q.exp()
+        log_q = counts.log() if objective.log_q else None
+        return sampled_softmax_loss(queries, item_vectors, targets, temperature, negatives=negatives, log_q=log_q)
+
+    @property
+    def _temperature(self) -> float:
+        return self.config.network.temperature if self.config.network.normalise else 1.0
+
+
+def pretrain_step(training: Training, batch: Batch, rng: np.random.Generator) -> Tensor:
+    """Eq. 4: the sum of the branches' losses; branch k at the readout of target t predicts item t + k - 1."""
+    model, history = training.model, batch.history
+    if training.config.objective.tamip == "mask":
+        history, first, position = _literal_anchor(batch, rng)
+    else:
+        first = torch.arange(history.rows.shape[1]).expand_as(history.rows)
+        position = training.readouts(history)
+    raw = model.items()
+    states, item_vectors = model.backbone(raw, history), model.scored(raw)
+    losses = []
+    for k, weight in enumerate(training.config.objective.branch_weights):
+        target = (first + k).clamp(max=history.rows.shape[1] - 1)
+        usable = (position >= 0) & (first + k < history.length[:, None]) & batch.target_ok.gather(1, target)
+        queries = model.branch(k, states, history, position.clamp(min=0))[usable]
+        if len(queries):
+            losses.append(weight * training.loss(queries, item_vectors, history.rows.gather(1, target)[usable]))
+    return torch.stack(losses).sum() if losses else raw.sum() * 0.0
+
+
+def finetune_step(training: Training, batch: Batch, rng: np.random.Generator) -> Tensor:
+    """Eq. 6: branch k predicts the same target under the same condition from the context shortened by k - 1."""
+    model, history, stage = training.model, batch.history, training.config.finetune
+    position = training.readouts(history)
+    entries = torch.from_numpy(training.sampler.draw(history.rows.numpy(), stage.unconditioned_share, rng))
+    conditions = ConditionBatch(training.sampler.table, entries)
+    raw = model.items()
+    states, item_vectors = model.backbone(raw, history), model.scored(raw)
+    losses = []
+    for k, weight in enumerate(training.config.objective.branch_weights):
+        usable = (position - k >= 0) & batch.target_ok
+        queries = model.branch(k, states, history, (position - k).clamp(min=0), conditions)[usable]
+        if len(queries):
+            allowed = training.eligible[entries[usable]] if stage.eligible_negatives else None
+            losses.append(weight * training.loss(queries, item_vectors, history.rows[usable], allowed))
+    return torch.stack(losses).sum() if losses else raw.sum() * 0.0
+
+
+def _literal_anchor(batch: Batch, rng: np.random.Generator) -> tuple[HistoryBatch, Tensor, Tensor]:
+    """Eq. 1 as printed: one random first target per history sets the anchor, and the row before it is read."""
+    noise = torch.from_numpy(rng.random(batch.target_ok.shape))
+    first = noise.masked_fill(~batch.target_ok, -1).argmax(1, keepdim=True)
+    history = batch.history
+    anchored = HistoryBatch(history.rows, history.time_s, history.length, history.time_s.gather(1, first)[:, 0])
+    return anchored, first, first - 1
+
+
+def popularity(split: Split, num_items: int) -> np.ndarray:
+    """Training events per item, float64 [V]."""
+    histories = split.histories
+    counts = np.zeros(num_items)
+    for first, stop in zip(histories.offsets[:-1], split.train_stop, strict=True):
+        np.add.at(counts, histories.rows[first:stop], 1)
+    return counts

@@ -1,0 +1,128 @@
+"""Train Climber-Pilot: python -m model.climber_pilot.train pretrain|finetune --config F --dataset D --out DIR.
+
+pretrain: TAMIP, every branch k predicts the k-th next item (section 2.2). finetune: CGSA, all branches predict the same
+item under its own condition from truncated contexts (section 2.3), starting from OUT/pretrain.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.climber_pilot.checkpoint import save_description, stage_folder
+from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
+from model.climber_pilot.data import Batch
+from model.climber_pilot.histories import Targets
+from model.climber_pilot.ranking import encode_targets, target_ranks
+from model.climber_pilot.stages import Training, finetune_step, popularity, pretrain_step
+from model.datasets.dataset import Dataset
+from model.datasets.registry import load_dataset
+from model.metrics import hit_rate, ndcg
+from model.release import git_revision
+from model.training import WEIGHTS_FILE, Schedule, fit
+
+logger = logging.getLogger(__name__)
+
+VALIDATION_USERS = 5_000
+
+
+def validate(training: Training, targets: Targets, entries: np.ndarray | None) -> dict[str, float]:
+    """HR@10 and NDCG@10 on validation targets, seen items removed; under each target's condition when given."""
+    model, histories, sampler = training.model, training.split.histories, training.sampler
+    table = None if entries is None else sampler.table
+    queries, item_vectors = encode_targets(model, histories, targets, table, entries)
+    eligible = None if entries is None else training.eligible
+    ranks = target_ranks(queries, item_vectors, histories, targets, eligible=eligible, entries=entries)
+    return {"hr@10": hit_rate(ranks, 10), "ndcg@10": ndcg(ranks, 10)}
+
+
+def train(stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *, resume: bool) -> Path:
+    """Run one stage and leave its checkpoint in OUT/stage."""
+    started = time.process_time()
+    training = Training.prepare(config, dataset)
+    folder, settings = out / stage, config.pretrain if stage == "pretrain" else config.finetune
+    targets = training.split.validation.sample(VALIDATION_USERS, seed=0)
+    entries: np.ndarray | None = None
+    step_of: Callable[[Training, Batch, np.random.Generator], Tensor] = pretrain_step
+    if stage == "finetune":
+        training.model.load_state_dict(load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE))
+        rows = training.split.histories.rows[targets.event]
+        entries = training.sampler.draw(rows, 0.0, np.random.default_rng(0))
+        step_of = finetune_step
+    facts = training_facts(stage, dataset, training)
+    counts = popularity(training.split, len(training.catalogue))
+    save_description(folder, config, training.catalogue, counts, facts)
+    metrics = fit(
+        training.model,
+        schedule_of(settings),
+        folder,
+        batches=lambda epoch: training.pieces.epoch(settings.batch_size, np.random.default_rng((settings.seed, epoch))),
+        step=lambda pieces, number: step_of(
+            training, training.pieces.batch(pieces), np.random.default_rng((settings.seed, 1, number))
+        ),
+        evaluate=lambda: validate(training, targets, entries),
+        select="ndcg@10",
+        resume=resume,
+        title=stage,
+    )
+    facts |= {"validation": metrics, "cpu_minutes": round((time.process_time() - started) / 60, 2)}
+    save_description(folder, config, training.catalogue, counts, facts)
+    return folder
+
+
+def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str, object]:
+    """Where a checkpoint comes from."""
+    objective = training.config.objective
+    return {
+        "stage": stage,
+        "dataset": dataset.name,
+        "data_revision": dataset.revision(),
+        "simulated": dataset.simulated,
+        "notes": list(dataset.notes),
+        "instructable": list(dataset.instructable),
+        "users": len(training.split.histories),
+        "items": len(training.catalogue),
+        "events": len(training.split.histories.rows),
+        "tamip": objective.tamip,
+        "safety_interval_s": objective.safety_interval_s,
+        "git_revision": git_revision(),
+    }
+
+
+def schedule_of(stage: StageConfig) -> Schedule:
+    """The part of a stage's settings that the training loop reads."""
+    fields = asdict(stage)
+    return Schedule(**{name: fields[name] for name in Schedule.__dataclass_fields__})
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m model.climber_pilot.train", description=__doc__)
+    parser.add_argument("stage", choices=["pretrain", "finetune"])
+    parser.add_argument("--config", type=Path, required=True, help="TOML file, e.g. model/climber_pilot/beauty.toml")
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--data-dir", type=Path, help="folder with the data; default: the variable REC_DATA_DIR")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
+    parser.add_argument("--skip-bad-rows", action="store_true")
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        config = load_config(arguments.config)
+        dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
+        folder = train(arguments.stage, config, dataset, arguments.out, resume=arguments.resume)
+    except (ValueError, OSError) as error:
+        logger.error("%s", error)
+        return 2
+    logger.info("checkpoint: %s", folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""fit(): the one training loop - step, clip, schedule, progress bar, log, evaluate, save, resume."""
+
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+STATE_FILE = "state.safetensors"
+WEIGHTS_FILE = "weights.safetensors"
+LOG_FILE = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train; see StageConfig for the meaning of the fields."""
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    final_learning_rate_share: float
+    clip_norm: float
+    patience_epochs: int
+    seed: int
+
+    def learning_rate_at(self, step: int, num_steps: int) -> float:
+        """Linear warm-up, then a cosine down to the final share."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, num_steps - self.warmup_steps)
+        share = self.final_learning_rate_share
+        return self.learning_rate * (share + (1 - share) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def fit(
+    module: nn.Module,
+    schedule: Schedule,
+    out: Path,
+    *,
+    batches: Callable[[int], Sequence[Any]],
+    step: Callable[[Any, int], Tensor],
+    evaluate: Callable[[], dict[str, float]],
+    select: str,
+    resume: bool,
+    title: str,
+) -> dict[str, float]:
+    """Train `module` and leave the best weights in it and in `out`; returns the metrics of the best epoch.
+
+    batches(epoch) lists the epoch's batches; step(batch, number) returns the loss; evaluate() returns metrics, of which
+    `select` (higher is better) chooses the best epoch. Randomness is seeded per step, and the whole state is one file
+    replaced atomically after every epoch, so a resumed run equals an uninterrupted one.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    optimizer = torch.optim.AdamW(module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
+    progress: dict[str, Any] = {"epoch": 0, "step": 0, "best": None, "best_epoch": -1}
+    best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    if resume and (out / STATE_FILE).exists():
+        progress, best = _load_state(out / STATE_FILE, module, optimizer)
+    else:
+        (out / LOG_FILE).unlink(missing_ok=True)
+    for epoch in range(progress["epoch"], schedule.epochs):
+        if progress["best"] is not None and epoch - progress["best_epoch"] > schedule.patience_epochs:
+            break
+        losses = _train_epoch(module, optimizer, schedule, batches(epoch), step, progress, f"{title} epoch {epoch + 1}")
+        module.eval()
+        with torch.inference_mode():
+            metrics = evaluate()
+        if progress["best"] is None or metrics[select] > progress["best"][select]:
+            progress |= {"best": metrics, "best_epoch": epoch}
+            best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        progress["epoch"] = epoch + 1
+        _save_state(out, module, optimizer, progress, best)
+        with (out / LOG_FILE).open("a") as log:
+            log.write(json.dumps({"epoch": epoch + 1, "loss": sum(losses) / len(losses), **metrics}) + "\n")
+        tqdm.write(f"{title} epoch {epoch + 1}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    module.load_state_dict(best)
+    module.eval()
+    return progress["best"] or {}
+
+
+def _train_epoch(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    batches: Sequence[Any],
+    step: Callable[[Any, int], Tensor],
+    progress: dict[str, Any],
+    title: str,
+) -> list[float]:
+    module.train()
+    losses = []
+    with tqdm(batches, desc=title, unit="batch", mininterval=1.0) as bar:
+        for batch in bar:
+            number = progress["step"]
+            # A seed per step, so that dropout does not depend on what ran before a resume.
+            torch.manual_seed(schedule.seed * 1_000_003 + number)
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate_at(number, schedule.epochs * len(batches))
+            optimizer.zero_grad(set_to_none=True)
+            loss = step(batch, number)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(module.parameters(), schedule.clip_norm)
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(f"expected a finite loss, got {losses[-1]} at step {number}")
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+            progress["step"] = number + 1
+    return losses
+
+
+def _save_state(
+    out: Path, module: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any], best: dict[str, Tensor]
+) -> None:
+    tensors = {f"last.{name}": tensor for name, tensor in module.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    for parameter, state in optimizer.state.items():
+        tensors |= {f"adam.{key}.{names[id(parameter)]}": value for key, value in state.items()}
+    _write(out / STATE_FILE, tensors, {"progress": json.dumps(progress)})
+    _write(out / WEIGHTS_FILE, best, {})
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    temporary = path.with_suffix(".partial")
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def _load_state(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        progress = json.loads(file.metadata()["progress"])
+    module.load_state_dict({name[5:]: tensor for name, tensor in tensors.items() if name.startswith("last.")})
+    best = {name[5:]: tensor for name, tensor in tensors.items() if name.startswith("best.")}
+    for name, parameter in module.named_parameters():
+        keys = ("step", "exp_avg", "exp_avg_sq")
+        state = {key: tensors[f"adam.{key}.{name}"] for key in keys if f"adam.{key}.{name}" in tensors}
+        if state:
+            optimizer.state[parameter] = state
+    return progress, best
