@@ -1,6 +1,6 @@
 """Retrieval metrics: pure functions on arrays, every one with its definition.
 
-A rank counts from 1 for the best item; a target that was not retrieved at all has rank UNRANKED.
+A rank is the number of items ahead of the target, 0 for the best; a target that was not retrieved has rank UNRANKED.
 """
 
 from typing import NamedTuple
@@ -24,12 +24,12 @@ def hit_rate(ranks: np.ndarray, top_k: int) -> float:
 
 def hits(ranks: np.ndarray, top_k: int) -> np.ndarray:
     """bool [N]: which targets are among the first top_k; the terms of hit_rate."""
-    return _checked(ranks, top_k) <= top_k
+    return _checked(ranks, top_k) < top_k
 
 
 def ndcg(ranks: np.ndarray, top_k: int) -> float:
-    """NDCG@K with one relevant item: mean of 1 / log2(1 + rank) within top_k, else 0. ranks: int [N]; NaN for N = 0."""
-    gains = np.where(hits(ranks, top_k), 1 / np.log2(1.0 + ranks), 0.0)
+    """NDCG@K with one relevant item: mean of 1 / log2(2 + rank) within top_k, else 0. ranks: int [N]; NaN for N = 0."""
+    gains = np.where(hits(ranks, top_k), 1 / np.log2(2.0 + np.asarray(ranks)), 0.0)
     return mean_and_standard_error(gains).mean
 
 
@@ -50,8 +50,9 @@ def recall_at(relevant: np.ndarray, num_relevant: np.ndarray, top_k: int) -> flo
 def condition_compliance(satisfies: np.ndarray, top_k: int, listed: np.ndarray | None = None) -> float:
     """CC@K: share of the first top_k items that satisfy their query's condition, averaged over queries.
 
-    satisfies: bool [Q, K]; listed: bool [Q, K], False where a list is shorter (None: none is). A query whose list
-    is empty has no share and counts for nothing; NaN where all are. Source: Climber-Pilot, CC@K.
+    satisfies: bool [Q, K]; listed: bool [Q, K], False where a list is shorter (None: none is). A list shorter than
+    top_k is judged by what it shows; an empty one has no share and counts for nothing; NaN where all are empty.
+    Source: arXiv 2602.13581, CC@K.
     """
     first = _checked_list(satisfies, top_k)
     shown = np.ones_like(first) if listed is None else _checked_list(listed, top_k)
@@ -86,16 +87,16 @@ def mean_and_standard_error(values: np.ndarray) -> Estimate:
 def _checked(ranks: np.ndarray, top_k: int) -> np.ndarray:
     ranks = np.asarray(ranks)
     _check_top_k(top_k)
-    if ranks.ndim != 1 or (ranks < 1).any():
-        raise ValueError(f"expected ranks of shape [N] counted from 1, got shape {list(ranks.shape)}")
+    if ranks.ndim != 1 or (ranks < 0).any():
+        raise ValueError(f"expected ranks of shape [N], none below 0, got shape {list(ranks.shape)}")
     return ranks
 
 
 def _checked_list(flags: np.ndarray, top_k: int) -> np.ndarray:
     flags = np.asarray(flags)
     _check_top_k(top_k)
-    if flags.ndim != 2 or flags.dtype != bool or flags.shape[1] < top_k:
-        raise ValueError(f"expected bool [Q, at least {top_k}], got {flags.dtype} {list(flags.shape)}")
+    if flags.ndim != 2 or flags.dtype != bool:
+        raise ValueError(f"expected bool [Q, K], got {flags.dtype} {list(flags.shape)}")
     return flags[:, :top_k]
 
 
