@@ -1,0 +1,119 @@
+"""The music world: a seeded simulator of artists, tracks, listeners, requests and plays. Nothing of it is real.
+
+Its times, repeats and persistence follow figures measured on real listeners (listening_clock.py), its true utilities
+are known, so that an estimate made from its log can be compared with the truth.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from model.datasets.dataset import Dataset
+from model.datasets.interactions import interactions_table
+from model.datasets.report import DatasetError, LoadReport
+from model.datasets.world_listeners import PERIOD_S, Listeners, make_listeners
+from model.datasets.world_plays import Playback
+from model.datasets.world_tracks import DAY_S, GENRES, Tracks, make_tracks, track_ids, track_items
+
+END_S = 1_735_689_600  # 2025-01-01, the end of every simulated log
+INSTRUCTABLE = ("genre", "language", "decade", "freshness")
+NOTES = (
+    "simulated: listeners, tracks, requests, plays and times",
+    "position and propensity: of the play's exposure, its slot given the slots before; null where the listener chose",
+)
+
+
+def load(
+    marker: Path | None,  # noqa: ARG001 - every source is called the same way; this one reads no file
+    report: LoadReport,
+    *,
+    users: int = 500,
+    items: int = 2_000,
+    days: float = 30,
+    seed: int = 0,
+) -> Dataset:
+    """Simulate `days` of listening; the same arguments give the same tables.
+
+    extra["exposures"]: request_id, user_id, event_time_s, position, item_id, propensity, played - all that was shown.
+    extra["utilities"]: kind (user | item), id, from_time_s (users: start of the period the taste is valid for),
+        factor (list); the true utility of a pair is the inner product of the two factors.
+    """
+    if users < 1 or items < 4 * len(GENRES) or days <= 0:
+        raise DatasetError(
+            f"expected users >= 1, items >= {4 * len(GENRES)} and days > 0, got {users}, {items} and {days}"
+        )
+    rng = np.random.default_rng(seed)
+    start_s = END_S - int(days * DAY_S)
+    tracks = make_tracks(rng, items, start_s, END_S)
+    listeners = make_listeners(rng, users, tracks, days)
+    playback = Playback(rng, tracks, listeners, start_s, END_S).run()
+    plays = _log_frame(playback.plays.arrays(), tracks)
+    interactions = interactions_table(plays, report, "simulated plays")
+    exposures = _exposures(playback, tracks)
+    extra = {"exposures": exposures, "utilities": _utilities(tracks, listeners, start_s)}
+    table = track_items(tracks, END_S)
+    return Dataset("music-world", interactions, table, INSTRUCTABLE, simulated="everything", notes=NOTES, extra=extra)
+
+
+def true_utilities(dataset: Dataset, user_id: str, time_s: int) -> np.ndarray:
+    """float64 [V]: what every track is truly worth to the listener at that time, in catalogue order."""
+    table = dataset.extra["utilities"]
+    tastes = table.filter(pl.col("kind") == "user", pl.col("id") == user_id).sort("from_time_s")
+    if tastes.is_empty():
+        raise ValueError(f"expected a user of {dataset.name}, got {user_id!r}")
+    period = max(0, int((tastes["from_time_s"] <= time_s).sum()) - 1)
+    factors = np.array(table.filter(pl.col("kind") == "item")["factor"].to_list())
+    return factors @ np.array(tastes["factor"][period].to_list())
+
+
+def _user_ids(rows: np.ndarray | range) -> list[str]:
+    return [f"listener-{row:05d}" for row in rows]
+
+
+def _log_frame(columns: dict[str, np.ndarray], tracks: Tracks) -> pl.DataFrame:
+    requested = pl.col("request") >= 0
+    user_ids = pl.Series(_user_ids(range(int(columns["user"].max(initial=-1)) + 1)), dtype=pl.String)
+    frame = pl.DataFrame(columns)
+    return frame.select(
+        pl.int_range(1, len(frame) + 1).alias("line"),
+        user_ids.gather(frame["user"].cast(pl.UInt32)).alias("user_id"),
+        pl.Series(track_ids(tracks)).gather(frame["track"].cast(pl.UInt32)).alias("item_id"),
+        pl.col("time_s").cast(pl.Int64).alias("event_time_s"),
+        pl.when(requested).then("r" + pl.col("request").cast(pl.Int64).cast(pl.String)).alias("request_id"),
+        pl.when(requested).then(pl.col("position").cast(pl.Int64)).alias("position"),
+        pl.when(requested).then(pl.col("propensity")).alias("propensity"),
+    )
+
+
+def _exposures(playback: Playback, tracks: Tracks) -> pl.DataFrame:
+    exposed = _log_frame(playback.exposures.arrays(), tracks)
+    played = _log_frame(playback.plays.arrays(), tracks).drop_nulls("request_id").select("request_id", "position")
+    return (
+        exposed.join(played.with_columns(played=pl.lit(True)), on=["request_id", "position"], how="left")
+        .with_columns(pl.col("played").fill_null(False))
+        .sort("event_time_s", "request_id", "position")
+        .select("request_id", "user_id", "event_time_s", "position", "item_id", "propensity", "played")
+    )
+
+
+def _utilities(tracks: Tracks, listeners: Listeners, start_s: int) -> pl.DataFrame:
+    num_users, periods, width = listeners.factor.shape
+    factor = pl.List(pl.Float64)
+    users = pl.DataFrame(
+        {
+            "kind": ["user"] * (num_users * periods),
+            "id": np.repeat(_user_ids(range(num_users)), periods),
+            "from_time_s": np.tile(start_s + PERIOD_S * np.arange(periods), num_users),
+            "factor": pl.Series(listeners.factor.reshape(-1, width).tolist(), dtype=factor),
+        }
+    )
+    items = pl.DataFrame(
+        {
+            "kind": ["item"] * len(tracks),
+            "id": track_ids(tracks),
+            "from_time_s": pl.Series([None] * len(tracks), dtype=pl.Int64),
+            "factor": pl.Series(tracks.factor.tolist(), dtype=factor),
+        }
+    )
+    return pl.concat([users, items])

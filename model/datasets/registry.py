@@ -1,0 +1,89 @@
+"""Registry: every data source by name, and where its files are looked for."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from model.datasets import amazon, lastfm_hetrec, music_world
+from model.datasets.dataset import Dataset
+from model.datasets.report import DatasetError, LoadReport
+
+DATA_DIR_VARIABLE = "REC_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data source. load(marker file | None, report, **options) reads it.
+
+    places: where its first file may be, relative to the data directory, best first; empty for a source without files.
+    """
+
+    load: Callable[..., Dataset]
+    places: tuple[str, ...]
+
+
+def _amazon(subset: str, category: str) -> Source:
+    name = f"amazon-{subset}"
+    reviews = f"reviews_{category}_5.json.gz"
+    places = (f"amazon-2014-5core/{subset}/interactions.parquet", f"{name}/{reviews}", reviews)
+    return Source(partial(amazon.load, name=name), places)
+
+
+SOURCES: dict[str, Source] = {
+    "amazon-beauty": _amazon("beauty", "Beauty"),
+    "amazon-sports": _amazon("sports", "Sports_and_Outdoors"),
+    "amazon-toys": _amazon("toys", "Toys_and_Games"),
+    "lastfm-hetrec2011": Source(
+        lastfm_hetrec.load, ("lastfm-hetrec2011/user_artists.parquet", "lastfm-hetrec2011/user_artists.dat")
+    ),
+    "music-world": Source(music_world.load, ()),
+}
+
+
+def load_dataset(name: str, data_dir: Path | None = None, *, skip_bad_rows: bool = False, **options: Any) -> Dataset:
+    """Read a source by name; `options` are those of its file.
+
+    Raises DatasetError for an unknown name, missing files, and (unless skip_bad_rows) any bad row.
+    """
+    return load_with_report(name, data_dir, skip_bad_rows=skip_bad_rows, **options)[0]
+
+
+def load_with_report(
+    name: str, data_dir: Path | None = None, *, skip_bad_rows: bool = False, **options: Any
+) -> tuple[Dataset, LoadReport]:
+    """Like load_dataset, with the report of what was found on the way."""
+    source = SOURCES.get(name)
+    if source is None:
+        raise DatasetError(f"expected one of {', '.join(SOURCES)}, got {name!r}")
+    report = LoadReport(name)
+    marker = find_files(name, source, data_dir) if source.places else None
+    dataset = source.load(marker, report, **options)
+    if not report.clean and not skip_bad_rows:
+        raise DatasetError(f"bad rows in {name} (skip them with --skip-bad-rows)\n{report.text()}", report)
+    if dataset.interactions.is_empty():
+        raise DatasetError(f"no events are left of {name}\n{report.text()}", report)
+    return dataset, report
+
+
+def find_files(name: str, source: Source, data_dir: Path | None) -> Path:
+    """The source's first file below the data directory; raises DatasetError that says what was looked for."""
+    folder = data_directory(data_dir)
+    if folder is None:
+        raise DatasetError(f"{name} is read from files: give --data-dir or set {DATA_DIR_VARIABLE}")
+    for place in source.places:
+        if (folder / place).is_file():
+            return folder / place
+    looked_for = ", ".join(source.places)
+    fetch = f"python -m model.datasets fetch {name} --data-dir {folder}"
+    raise DatasetError(f"{name} is not in {folder} (looked for {looked_for}); to download it: {fetch}")
+
+
+def data_directory(data_dir: Path | None) -> Path | None:
+    """The folder given, else the one named by REC_DATA_DIR, else None."""
+    if data_dir is not None:
+        return data_dir
+    named = os.environ.get(DATA_DIR_VARIABLE)
+    return Path(named) if named else None
