@@ -133,8 +133,9 @@ def instructed(
             eligible=eligible if strict else None,
             entries=entries if strict else None,
         )
-        satisfied = top_satisfies(queries, vectors, histories, asked, eligible, entries, strict)
-        figures[mode] = ranking_figures(ranks) | {f"cc@{k}": condition_compliance(satisfied, k) for k in CUTS}
+        satisfied, listed = top_satisfies(queries, vectors, histories, asked, eligible, entries, strict, exclude_seen)
+        compliance = {f"cc@{k}": condition_compliance(satisfied, k, listed) for k in CUTS}
+        figures[mode] = ranking_figures(ranks) | compliance
     return {"attribute": attribute, "users": len(asked), "modes": figures}
 
 
@@ -146,18 +147,19 @@ def top_satisfies(
     eligible: Tensor,
     entries: np.ndarray,
     strict: bool,
-) -> np.ndarray:
-    """Whether each of the top items satisfies its condition, bool [T, 50]; places a strict list cannot fill count as
-    satisfied, since nothing is shown there."""
-    rows = []
+    exclude_seen: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two bool [T, 50]: whether each of the top items satisfies its condition, and whether there is an item at all."""
+    satisfied, listed = [], []
     for block in blocks(len(targets)):
-        scores = target_scores(queries, vectors, histories, targets, block, exclude_seen=True)
+        scores = target_scores(queries, vectors, histories, targets, block, exclude_seen)
         allowed = eligible[torch.from_numpy(entries[block])]
         if strict:
             scores = scores.masked_fill(~allowed, float("-inf"))
         top = scores.topk(min(CUTS[-1], scores.shape[1]))
-        rows.append(allowed.gather(1, top.indices) | top.values.isneginf())
-    return torch.cat(rows).numpy()
+        satisfied.append(allowed.gather(1, top.indices))
+        listed.append(~top.values.isneginf())
+    return torch.cat(satisfied).numpy(), torch.cat(listed).numpy()
 
 
 def horizon(

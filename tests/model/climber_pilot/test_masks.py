@@ -3,10 +3,10 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model.climber_pilot.worlds import small_catalogue, small_network
 
 from model.climber_pilot.masks import readout_positions
 from model.climber_pilot.network import HistoryBatch
+from tests.model.climber_pilot.worlds import small_catalogue, small_network
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,18 +2,21 @@
 
 import pytest
 import torch
-from tests.model.climber_pilot.worlds import small_catalogue, small_network
 
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.item_encoder import id_buckets
 from model.climber_pilot.network import HistoryBatch
 from model.condition import Condition
+from tests.model.climber_pilot.worlds import small_catalogue, small_network
 
 
 def histories(lengths=(3, 8, 5), pad_to=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
     width = pad_to or max(lengths)
-    rows, time_s = torch.zeros(len(lengths), width, dtype=torch.int64), torch.zeros(len(lengths), width, dtype=torch.int64)
+    rows, time_s = (
+        torch.zeros(len(lengths), width, dtype=torch.int64),
+        torch.zeros(len(lengths), width, dtype=torch.int64),
+    )
     for i, length in enumerate(lengths):
         rows[i, :length] = torch.randint(0, 40, (length,), generator=generator)
         time_s[i, :length] = torch.randint(0, 10_000, (length,), generator=generator).sort().values
