@@ -1,0 +1,91 @@
+"""Recommendation: the answer to POST /recommend, field by field as the client reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.history import HistorySource
+from service.request import Mode
+
+Source = Literal["model", "fallback", "cold_start"]
+SourceReason = Literal["deadline", "model_error", "no_history", "no_known_item"]
+WARNINGS = ("history_store_unavailable", "no_standing_instructions", "standing_from_history", "fewer_items_than_k")
+MAX_IGNORED_ITEMS = 50
+
+
+@dataclass(frozen=True)
+class SlateItem:
+    """One item of a list, in the order to show."""
+
+    item_id: str
+    title: str | None
+    score: Annotated[float, Field(description="inner product for source model, share of all training events otherwise")]
+    instruction: Annotated[int | None, Field(description="index of the instruction that chose the item")]
+    instruction_name: str | None
+    satisfies_instruction: Annotated[bool, Field(description="always true in strict mode")]
+    reason: str
+    attributes: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The list of one instruction."""
+
+    instruction: int | None
+    instruction_name: str | None
+    items: list[SlateItem]
+
+
+@dataclass(frozen=True)
+class UsedInstruction:
+    """An instruction as it was understood."""
+
+    name: str
+    where: dict[str, dict[str, list[str]]]
+
+
+@dataclass(frozen=True)
+class IgnoredItem:
+    """An item id that the release in force does not know."""
+
+    item_id: str
+    field: Literal["history", "exclude"]
+    count: int
+
+
+@dataclass(frozen=True)
+class Warn:
+    """Something the client may want to know although it got its answer."""
+
+    code: Annotated[str, Field(json_schema_extra={"enum": list(WARNINGS)})]
+    message: str
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What a client gets: a merged list in items, or groups with group_by_instruction."""
+
+    request_id: str
+    release: str
+    source: Source
+    source_reason: SourceReason | None
+    simulated: Annotated[str, Field(description="what of the training data was simulated: nothing, times, everything")]
+    mode: Mode
+    instructions: Annotated[list[UsedInstruction], Field(description="empty where none was given")]
+    items: list[SlateItem] | None
+    groups: list[Group] | None
+    eligible: Annotated[list[int], Field(description="per instruction: items that satisfy it and are not excluded")]
+    ignored_items: Annotated[list[IgnoredItem], Field(description=f"the first {MAX_IGNORED_ITEMS} unknown item ids")]
+    ignored_items_total: int
+    history_events_used: int
+    history_source: HistorySource
+    took_ms: float
+    warnings: list[Warn]
+
+
+def ignored_items(history: Mapping[str, int], exclude: Mapping[str, int]) -> list[IgnoredItem]:
+    """Every unknown item id, those of the history first."""
+    found = [IgnoredItem(item_id, "history", count) for item_id, count in history.items()]
+    return found + [IgnoredItem(item_id, "exclude", count) for item_id, count in exclude.items()]

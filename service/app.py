@@ -1,0 +1,115 @@
+"""create_app(settings): routes, error handlers, start and stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from service.assembly import Service, service_of
+from service.errors import (
+    FieldError,
+    InternalError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    NotReadyError,
+    ServiceError,
+    problem_response,
+)
+from service.exchange import ExchangeMiddleware
+from service.openapi import complete
+from service.routes import attributes, events, health, items, metrics, recommend, users
+from service.settings import Settings
+
+ROUTES = (recommend, events, users, items, attributes, health, metrics)
+
+
+def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None) -> FastAPI:
+    """The ASGI application. It loads its release in the background: live at once, ready after warm-up.
+
+    on_refused: called when the release cannot be served.
+    """
+    service = Service.assemble(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async def load() -> None:
+            await service.releases.load()
+            if service.releases.failure is not None:
+                on_refused()
+
+        loading = asyncio.create_task(load())
+        yield
+        loading.cancel()
+        await asyncio.wait({loading})
+        await service.close()
+
+    app = FastAPI(title="Climber-Pilot Serving", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
+    app.state.service = service
+    for route in ROUTES:
+        app.include_router(route.router)
+    app.add_middleware(ExchangeMiddleware, telemetry=service.telemetry)
+    app.add_exception_handler(ServiceError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid_parameter)
+    app.add_exception_handler(HTTPException, _http_error)
+    _describe(app, service)
+    return app
+
+
+def _describe(app: FastAPI, service: Service) -> None:
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        try:
+            served = service.releases.served
+        except NotReadyError:
+            served = None
+        app.openapi_schema = None  # made anew: examples carry times and follow the release
+        return complete(plain(), service.settings, served)
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    service, exchange = service_of(request)
+    service.telemetry.problems.labels(error.code).inc()
+    exchange.notes["problem"] = error.code
+    return problem_response(error, exchange.request_id)
+
+
+async def _invalid_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError | ValidationError)
+    faults = [
+        FieldError(".".join(str(part) for part in fault["loc"][1:]), fault["msg"], fault["type"])
+        for fault in error.errors()
+    ]
+    return await _problem(request, InvalidRequestError(faults))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals: no such path, no such method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await _problem(request, NotFoundError("there is nothing at this path"))
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_methods(request)))
+        return await _problem(request, MethodNotAllowedError(f"expected one of {allowed}", headers={"allow": allowed}))
+    return await _problem(request, InternalError("the service failed to answer"))
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method that some route has for the path; a path may be spread over several routes."""
+    scope = {**request.scope, "method": ""}
+    found: set[str] = set()
+    for module in ROUTES:
+        for route in module.router.routes:
+            if route.matches(scope)[0] is not Match.NONE:
+                found |= getattr(route, "methods", None) or set()
+    return found

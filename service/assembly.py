@@ -1,0 +1,65 @@
+"""Service: every part of one running service, made once and shared by its routes."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.admission import Permits
+from service.events import EventStore
+from service.exchange import SCOPE_KEY, Exchange
+from service.fallback import Fallback
+from service.logs import UserHash
+from service.pipeline import Pipeline
+from service.releases import Releases
+from service.settings import Settings
+from service.store import Store
+from service.telemetry import Telemetry
+from service.users import UserStore
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts that routes reach for."""
+
+    settings: Settings
+    telemetry: Telemetry
+    permits: Permits
+    user_hash: UserHash
+    releases: Releases
+    store: Store
+    users: UserStore
+    events: EventStore
+    fallback: Fallback
+    pipeline: Pipeline
+
+    @classmethod
+    def assemble(cls, settings: Settings) -> "Service":
+        """Make every part; nothing is loaded and nothing connected yet."""
+        telemetry = Telemetry()
+        releases, fallback = Releases(settings, telemetry), Fallback()
+        store = Store(settings, telemetry)
+        users = UserStore(store, settings)
+        key = settings.log_hash_key
+        return cls(
+            settings=settings,
+            telemetry=telemetry,
+            permits=Permits(settings.max_concurrent_requests, telemetry.in_flight),
+            user_hash=UserHash(key.get_secret_value() if key else None),
+            releases=releases,
+            store=store,
+            users=users,
+            events=EventStore(store, settings),
+            fallback=fallback,
+            pipeline=Pipeline(settings, telemetry, releases, users, fallback),
+        )
+
+    async def close(self) -> None:
+        """Give back threads and connections."""
+        self.releases.close()
+        self.fallback.close()
+        await self.store.close()
+
+
+def service_of(request: Request) -> tuple[Service, Exchange]:
+    """The service that answers a request, and the exchange it is part of."""
+    return request.app.state.service, request.scope[SCOPE_KEY]

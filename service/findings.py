@@ -1,0 +1,36 @@
+"""Findings: what one request has come to so far, from the history used to the candidates found."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model.climber_pilot.inference import Candidates
+from service.answer import IgnoredItem, Source, SourceReason, Warn
+from service.history import UsedHistory
+from service.instructions import NO_INSTRUCTION, Instruction
+from service.releases import ServedRelease
+
+NO_HISTORY = UsedHistory((), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), "none", {})
+
+
+@dataclass
+class Findings:
+    """Filled by the pipeline stage by stage. candidates: one list per instruction asked."""
+
+    served: ServedRelease
+    instructions: list[Instruction] = field(default_factory=list)
+    history: UsedHistory = NO_HISTORY
+    ignored: list[IgnoredItem] = field(default_factory=list)
+    candidates: list[Candidates] = field(default_factory=list)
+    source: Source = "model"
+    source_reason: SourceReason | None = None
+    warnings: list[Warn] = field(default_factory=list)
+
+    @property
+    def asked(self) -> list[Instruction]:
+        """The instructions, or the one that any item satisfies."""
+        return self.instructions or [NO_INSTRUCTION]
+
+    def warn(self, code: str, message: str) -> None:
+        """Tell the client something along with its answer."""
+        self.warnings.append(Warn(code, message))

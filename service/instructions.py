@@ -1,0 +1,65 @@
+"""Instruction: one parsed instruction of a request - a name, a condition, a share of the merged list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from model.catalogue import Catalogue
+from model.condition import Condition, ConditionError
+from service.errors import FieldError, InvalidRequestError
+from service.history_codec import AttributeValue
+from service.request import InstructionBody
+
+ClientForm = dict[str, dict[str, list[str]]]
+_WORDS = {"any": "any of", "all": "all of", "none": "none of"}
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """`where` is the client's own form, kept for the answer; quota: at least this many items of a merged list."""
+
+    name: str
+    condition: Condition = field(default_factory=Condition)
+    where: ClientForm = field(default_factory=dict)
+    quota: int = 0
+
+    def describe(self) -> str:
+        """In words, e.g. "genre any of rock, jazz and explicit none of yes"; empty for any item."""
+        return " and ".join(
+            f"{name} {_WORDS[operator] if len(values) > 1 or operator == 'none' else 'is'} {', '.join(values)}"
+            for name, clauses in self.where.items()
+            for operator, values in clauses.items()
+        )
+
+
+NO_INSTRUCTION = Instruction("any item")
+
+
+def parse_instructions(catalogue: Catalogue, bodies: Sequence[InstructionBody]) -> list[Instruction]:
+    """The client's instructions; raises InvalidRequestError that names every one that cannot be followed."""
+    parsed: list[Instruction] = []
+    faults: list[FieldError] = []
+    for index, body in enumerate(bodies):
+        where = body.client_form()
+        try:
+            condition = catalogue.condition(where, path=f"instructions.{index}.where")
+        except ConditionError as error:
+            faults.append(FieldError(error.path, str(error), error.code))
+            continue
+        instruction = Instruction("", condition, where, body.quota or 0)
+        name = body.name or instruction.describe() or NO_INSTRUCTION.name
+        parsed.append(Instruction(name, condition, where, body.quota or 0))
+    if faults:
+        raise InvalidRequestError(faults)
+    return parsed
+
+
+def standing_instructions(catalogue: Catalogue, values: Sequence[AttributeValue]) -> list[Instruction]:
+    """One instruction per standing value; values that the release in force does not know are left out."""
+    instructions = []
+    for name, value in values:
+        attribute = catalogue.attributes.get(name)
+        value_id = None if attribute is None else attribute.value_id(value)
+        if value_id is not None:
+            where = {name: {"any": [value]}}
+            instructions.append(Instruction(f"{name} is {value}", Condition.of(value_id), where))
+    return instructions

@@ -1,0 +1,132 @@
+"""Pipeline: one request for recommendations, told in order; no HTTP in it."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.climber_pilot.inference import History, RetrievalRequest
+from service.admission import Deadline
+from service.answer import Recommendation, SourceReason, ignored_items
+from service.errors import StoreUnavailableError
+from service.exchange import Exchange
+from service.fallback import Fallback
+from service.findings import Findings
+from service.history import known_rows, use_history
+from service.history_codec import HistoryEvent
+from service.instructions import parse_instructions, standing_instructions
+from service.logs import failure_fields
+from service.presentation import present
+from service.releases import Releases
+from service.request import RecommendRequest
+from service.settings import Settings
+from service.standing import instructable_values, top_values
+from service.telemetry import Telemetry
+from service.users import StoredUser, UserStore
+
+logger = logging.getLogger("service.pipeline")
+
+
+@dataclass
+class Pipeline:
+    """Everything a recommendation passes through, in the order of `recommend`."""
+
+    settings: Settings
+    telemetry: Telemetry
+    releases: Releases
+    users: UserStore
+    fallback: Fallback
+
+    async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Recommendation:
+        """The answer to a checked request; raises InvalidRequestError, NotReadyError or StoreUnavailableError."""
+        found = Findings(self.releases.served)
+        deadline = Deadline(request.deadline_ms or self.settings.default_deadline_ms, exchange.started_s)
+        if not isinstance(request.instructions, str):
+            found.instructions = parse_instructions(found.served.catalogue, request.instructions)
+        with exchange.stage("history"):
+            stored = await self._stored(request, found, deadline)
+            sent = [HistoryEvent(event.item_id, event.event_time_s) for event in request.history]
+            found.history = use_history(found.served.catalogue, stored.history, sent)
+            if isinstance(request.instructions, str):
+                self._stand(found, stored)
+        excluded, unknown = known_rows(found.served.catalogue, request.exclude)
+        found.ignored = ignored_items(found.history.unknown, unknown)
+        if request.exclude_seen:
+            excluded = np.concatenate([excluded, found.history.rows])
+        with exchange.stage("retrieval"):
+            await self._retrieve(request, found, np.unique(excluded), deadline)
+        with exchange.stage("slate"):
+            answer = present(request, found, exchange)
+        self._record(answer, exchange)
+        return answer
+
+    async def _stored(self, request: RecommendRequest, found: Findings, deadline: Deadline) -> StoredUser:
+        """What the store holds of the user. Without the store a history in the body is enough for an answer."""
+        if request.user_id is None:
+            return StoredUser()
+        try:
+            return await self.users.fetch(request.user_id, deadline.remaining_s(self.settings.fallback_reserve_ms))
+        except StoreUnavailableError as error:
+            if not request.history:
+                raise
+            found.warn("history_store_unavailable", f"{error.detail}; only the history of the request was used")
+            return StoredUser()
+
+    def _stand(self, found: Findings, stored: StoredUser) -> None:
+        """Take the standing instructions of the store; where it has none, those of the history at hand."""
+        served, settings, events = found.served, self.settings, found.history.events
+        found.instructions = standing_instructions(served.catalogue, stored.standing)
+        if not found.instructions and events:
+            instructable, recent = served.retriever.instructable, events[-settings.standing_window_events :]
+            window = [instructable_values(served.catalogue, instructable, event.item_id) for event in recent]
+            values = top_values(window, settings.standing_top_p)
+            found.instructions = standing_instructions(served.catalogue, values)
+            if found.instructions:
+                found.warn("standing_from_history", "none are stored; computed from the history of this request")
+        if not found.instructions:
+            found.warn("no_standing_instructions", "none are stored and none follow from the history; none was used")
+
+    async def _retrieve(
+        self, request: RecommendRequest, found: Findings, excluded: np.ndarray, deadline: Deadline
+    ) -> None:
+        """Candidates of the model, or of popularity with the reason for it."""
+        conditions = tuple(instruction.condition for instruction in found.asked)
+        history = found.history
+        if len(history.rows):
+            past, policy = History(history.rows, history.time_s), found.served.policy
+            asked = RetrievalRequest(past, conditions, request.k, request.mode, policy, excluded)
+            found.source_reason = await self._ask_model(found, asked, deadline)
+            if found.source_reason is None:
+                return
+            found.source = "fallback"
+        else:
+            found.source, found.source_reason = "cold_start", "no_known_item" if history.events else "no_history"
+        found.candidates = await self.fallback.most_popular(found.served, conditions, request.k, excluded)
+
+    async def _ask_model(self, found: Findings, asked: RetrievalRequest, deadline: Deadline) -> SourceReason | None:
+        """Fill in the model's candidates; the reason where it has none in time."""
+        remaining_s = deadline.remaining_s(self.settings.fallback_reserve_ms)
+        if remaining_s == 0:
+            return "deadline"
+        try:
+            async with asyncio.timeout(remaining_s):
+                (found.candidates,) = await self.releases.run(found.served.retriever.retrieve, [asked])
+        except TimeoutError:
+            return "deadline"
+        except Exception as error:
+            # Whatever is wrong with the model, the client still gets a list, marked and counted.
+            logger.error("model_failed", extra=failure_fields(error))
+            return "model_error"
+        return None
+
+    def _record(self, answer: Recommendation, exchange: Exchange) -> None:
+        self.telemetry.recommendations.labels(answer.source, answer.mode).inc()
+        if answer.source == "fallback":
+            self.telemetry.fallbacks.labels(answer.source_reason).inc()
+        shown = [item for group in answer.groups or () for item in group.items] + (answer.items or [])
+        self.telemetry.items_served.inc(len(shown))
+        if answer.mode == "strict":
+            self.telemetry.noncompliant_items.inc(sum(not item.satisfies_instruction for item in shown))
+        exchange.notes.update(source=answer.source, source_reason=answer.source_reason, release=answer.release)
+        exchange.notes.update(items=len(shown), history_events=answer.history_events_used)

@@ -1,0 +1,54 @@
+"""GET /health/live and /health/ready: for the one who starts, stops and routes to this process."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from service.assembly import service_of
+from service.openapi import problems
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Live:
+    """The process answers."""
+
+    status: Literal["live"] = "live"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A release is loaded and warmed up."""
+
+    release: str
+    simulated: str
+    items: int
+    status: Literal["ready"] = "ready"
+
+
+@router.get(
+    "/health/live",
+    operation_id="live",
+    summary="Is the process alive?",
+    responses={200: {"model": Live, "description": "alive"}},
+)
+async def live() -> Response:
+    """200 as long as the process answers at all."""
+    return Response(orjson.dumps(Live()), media_type="application/json")
+
+
+@router.get(
+    "/health/ready",
+    operation_id="ready",
+    summary="May traffic come?",
+    responses={200: {"model": Ready, "description": "ready"}, **problems(503)},
+)
+async def ready(request: Request) -> Response:
+    """200 with the release in force once warmed up, 503 before. Redis is not asked: without it we still answer."""
+    service, _ = service_of(request)
+    served = service.releases.served
+    document = Ready(served.release_id, served.retriever.simulated, len(served.catalogue))
+    return Response(orjson.dumps(document), media_type="application/json")

@@ -1,0 +1,86 @@
+"""Settings: every deployment knob, read from REC_ environment variables and checked at start."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "REC_"
+# Read by the training commands and the demo; harmless in a shell that also starts the service.
+FOREIGN_NAMES = frozenset({"REC_DATA_DIR"})
+
+
+def _from_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+# NoDecode: read here, so that unreadable JSON is one fault among the others.
+Where = Annotated[dict[str, dict[str, list[str]]], NoDecode, BeforeValidator(_from_json)]
+
+
+class SettingsError(ValueError):
+    """The environment does not describe a service; the message lists every fault."""
+
+
+class Settings(BaseSettings):
+    """What an operator can set, one REC_ variable each; frozen after start."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    release_root: Path = Field(description="directory of releases; its file `current` names the one to serve")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    policy: Where = Field(default_factory=dict, description='always enforced, e.g. {"explicit": {"none": ["yes"]}}')
+
+    max_body_bytes: int = Field(1 << 20, ge=1024)
+    body_timeout_ms: int = Field(10_000, ge=1, description="how long a client may take to send its body")
+    max_concurrent_requests: int = Field(64, ge=1, description="answered with 503 beyond this number")
+    max_k: int = Field(500, ge=1, le=10_000)
+    max_instructions: int = Field(16, ge=1, le=256)
+    max_history_events: int = Field(10_000, ge=1, description="events in the history of one request body")
+    max_ingest_events: int = Field(1_000, ge=1, le=2_000, description="events in one POST /events")
+    max_event_future_s: int = Field(300, ge=0, description="clock difference granted to event times")
+
+    default_deadline_ms: int = Field(500, ge=1)
+    max_deadline_ms: int = Field(10_000, ge=1)
+    fallback_reserve_ms: int = Field(10, ge=0, description="time kept for the fallback when the model is late")
+
+    redis_timeout_ms: int = Field(250, ge=1, description="longest wait for a read of the history store")
+    ingest_timeout_ms: int = Field(2_000, ge=1, description="longest wait for a write to the history store")
+    stored_history_events: int = Field(1_000, ge=1, le=5_000, description="events kept per user, the newest")
+    event_id_ttl_s: int = Field(7 * 86_400, ge=1, description="how long a repeated event id is recognised")
+    event_stream_events: int = Field(1_000_000, ge=1, description="events kept for the trainer, about")
+    standing_window_events: int = Field(50, ge=1, le=500)
+    standing_top_p: int = Field(4, ge=1, le=16)
+
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        if self.default_deadline_ms > self.max_deadline_ms:
+            raise ValueError("expected default_deadline_ms to be at most max_deadline_ms")
+        if self.standing_top_p > self.max_instructions:
+            raise ValueError("expected standing_top_p to be at most max_instructions")
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment; raises SettingsError that names every fault at once."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    given = {name for name in os.environ if name.upper().startswith(PREFIX)}
+    faults = [f"{name}: no such setting" for name in sorted(given - known - FOREIGN_NAMES)]
+    settings = None
+    try:
+        settings = Settings()  # type: ignore[call-arg]  # the environment has the rest
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            name = PREFIX + ".".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else "settings"
+            faults.append(f"{name}: {fault['msg']}")
+    if faults or settings is None:
+        raise SettingsError("\n".join(faults))
+    return settings
