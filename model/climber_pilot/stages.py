@@ -16,6 +16,8 @@ from model.climber_pilot.masks import readout_positions
 from model.climber_pilot.network import ClimberPilot, HistoryBatch
 from model.datasets.dataset import Dataset
 
+COUNT_PIECES = 1_024
+
 
 @dataclass(frozen=True)
 class Training:
@@ -57,6 +59,15 @@ class Training:
         objective = self.config.objective
         interval_s = objective.safety_interval_s if objective.tamip == "readout" else None
         return readout_positions(history.time_s, history.length, interval_s)
+
+    def count_targets(self) -> tuple[int, int]:
+        """Training targets, and how many of them are dropped because nothing before them is visible."""
+        targets = dropped = 0
+        for first in range(0, len(self.pieces), COUNT_PIECES):
+            batch = self.pieces.batch(np.arange(first, min(first + COUNT_PIECES, len(self.pieces))))
+            targets += int(batch.target_ok.sum())
+            dropped += int((batch.target_ok & (self.readouts(batch.history) < 0)).sum())
+        return targets, dropped
 
     def loss(self, queries: Tensor, item_vectors: Tensor, targets: Tensor, allowed: Tensor | None = None) -> Tensor:
         """The configured softmax loss of one branch."""

@@ -80,6 +80,7 @@ def train(stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *
 def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str, object]:
     """Where a checkpoint comes from."""
     objective = training.config.objective
+    targets, dropped = training.count_targets()
     return {
         "stage": stage,
         "dataset": dataset.name,
@@ -90,6 +91,8 @@ def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str
         "users": len(training.split.histories),
         "items": len(training.catalogue),
         "events": len(training.split.histories.rows),
+        "training_targets": targets,
+        "targets_without_visible_history": dropped,
         "tamip": objective.tamip,
         "safety_interval_s": objective.safety_interval_s,
         "git_revision": git_revision(),

@@ -38,7 +38,7 @@ def small_network(catalogue, safety_interval_s=0, seed=0, **sizes):
     return model
 
 
-def small_dataset(users=60, events=14, seed=0):
+def small_dataset(users=60, events=16, seed=0):
     """Listeners who mostly stay in one genre; times half an hour apart."""
     rng = np.random.default_rng(seed)
     items = small_items()

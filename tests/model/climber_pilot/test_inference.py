@@ -1,0 +1,171 @@
+"""The path from training to a release that answers: train, evaluate, export, retrieve."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from model.climber_pilot.checkpoint import load_checkpoint
+from model.climber_pilot.evaluate import evaluate
+from model.climber_pilot.export import export_release
+from model.climber_pilot.histories import Histories, leave_one_out
+from model.climber_pilot.inference import History, RetrievalRequest, Retriever
+from model.climber_pilot.ranking import encode_targets, target_ranks
+from model.climber_pilot.report import write_report
+from model.climber_pilot.train import train
+from model.condition import Condition
+from model.release import ReleaseError, current_release, write_release
+from tests.model.climber_pilot.worlds import small_config, small_dataset
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    out = tmp_path_factory.mktemp("checkpoint")
+    dataset, config = small_dataset(), small_config(objective={"held_out_user_share": 0.2})
+    train("pretrain", config, dataset, out, resume=False)
+    train("finetune", config, dataset, out, resume=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def retriever(checkpoint, tmp_path_factory):
+    root = tmp_path_factory.mktemp("releases")
+    export_release(checkpoint, root)
+    retriever = Retriever.load(current_release(root))
+    retriever.warm_up()
+    return retriever
+
+
+def test_retrieval_equals_the_evaluations_ranking(checkpoint, retriever):
+    """Served = evaluated: the rank of every test target in the served list is its exact rank."""
+    loaded, dataset = load_checkpoint(checkpoint), small_dataset()
+    histories = Histories.of(dataset, loaded.catalogue)
+    targets = leave_one_out(histories, "novel", 0.2).test
+    with torch.inference_mode():
+        queries, vectors = encode_targets(loaded.model, histories, targets, None, None)
+    ranks = target_ranks(queries, vectors, histories, targets)
+    for start, event, rank in zip(targets.start, targets.event, ranks, strict=True):
+        history = History(histories.rows[start:event], histories.time_s[start:event])
+        request = RetrievalRequest(history, (Condition(),), 40, excluded=history.rows)
+        (found,) = retriever.retrieve([request])[0]
+        assert found.rows.tolist().index(histories.rows[event]) == rank
+        assert found.eligible == len(found.rows) == 40 - len(set(history.rows.tolist()))
+
+
+def test_every_condition_gets_its_own_compliant_list(retriever):
+    catalogue = retriever.catalogue
+    conditions = tuple(
+        catalogue.condition(where)
+        for where in (
+            {"genre": {"any": ["rock", "jazz"]}},
+            {"genre": {"all": ["folk"]}, "language": {"none": ["de"]}},
+            {"language": {"all": ["de"]}},
+        )
+    )
+    history = History(np.array([0, 4, 8]), np.array([0, 2_000, 4_000]))
+    policy = catalogue.condition({"genre": {"none": ["metal"]}})
+    for mode in ("strict", "guided"):
+        lists = retriever.retrieve([RetrievalRequest(history, conditions, 5, mode, policy, np.array([0, 4, 8]))])[0]
+        for condition, found in zip(conditions, lists, strict=True):
+            enforced = condition & policy if mode == "strict" else policy
+            assert catalogue.satisfying(enforced, found.rows).all()
+            assert not set(found.rows.tolist()) & {0, 4, 8}
+            allowed = catalogue.satisfying(enforced)
+            allowed[[0, 4, 8]] = False
+            assert found.eligible == allowed.sum()
+            assert len(found.rows) == min(5, found.eligible)
+            assert (np.diff(found.scores) <= 0).all()
+
+
+def test_a_batch_answers_like_single_requests(retriever):
+    conditions = (Condition(), retriever.catalogue.condition({"genre": {"all": ["jazz"]}}))
+    requests = [
+        RetrievalRequest(History(np.arange(n) * 3 % 40, np.arange(n) * 1_000), conditions[: 1 + n % 2], 10)
+        for n in (1, 2, 8, 20)
+    ]
+    together = retriever.retrieve(requests)
+    for request, lists in zip(requests, together, strict=True):
+        for alone, found in zip(retriever.retrieve([request])[0], lists, strict=True):
+            assert alone.rows.tolist() == found.rows.tolist()
+            np.testing.assert_allclose(alone.scores, found.scores, atol=1e-5)
+
+
+def test_only_the_latest_events_are_read(retriever):
+    rows, times = np.arange(20) % 40, np.arange(20) * 1_000
+    whole = retriever.query_vectors([RetrievalRequest(History(rows, times), (Condition(),), 5)])
+    latest = retriever.query_vectors([RetrievalRequest(History(rows[-8:], times[-8:]), (Condition(),), 5)])
+    assert retriever.max_history == 8
+    np.testing.assert_allclose(whole[0], latest[0], atol=1e-6)
+
+
+def test_an_empty_history_is_refused_and_popularity_answers_instead(retriever):
+    nothing = History(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    with pytest.raises(ValueError, match="empty history"):
+        retriever.retrieve([RetrievalRequest(nothing, (Condition(),), 5)])
+    jazz = retriever.catalogue.condition({"genre": {"all": ["jazz"]}})
+    found = retriever.most_popular(jazz, 5, np.array([1]))
+    assert retriever.catalogue.satisfying(jazz, found.rows).all()
+    assert 1 not in found.rows
+    counts = retriever.popularity[found.rows]
+    assert (np.diff(counts) <= 0).all()
+    assert found.scores == pytest.approx(counts / retriever.popularity.sum())
+
+
+def test_the_report_is_complete_and_names_what_is_simulated(checkpoint, tmp_path):
+    report = evaluate(load_checkpoint(checkpoint), small_dataset())
+    write_report(report, tmp_path)
+    stored = json.loads((tmp_path / "report.json").read_text())
+    rows = {(row["group"], row["model"]): row for row in stored["unconditional"]}
+    assert {model for _, model in rows} == {"Climber-Pilot", "popularity", "last-item transition"}
+    assert {group for group, _ in rows} == {"test", "unseen listeners"}
+    for row in rows.values():
+        assert 0 <= row["hr@10"] <= row["hr@20"] <= row["hr@50"] <= 1
+        assert 0 < row["coverage@50"] <= 1
+    for part in stored["instructed"]:
+        for mode, figures in part["modes"].items():
+            if "strict" in mode:
+                assert figures["cc@10"] == figures["cc@50"] == 1.0
+            assert figures["hr@10"] <= figures["hr@50"]
+    for curve in stored["horizon"]["hr@50"].values():
+        assert len(curve) == 10
+        assert all(0 <= value <= 1 for value in curve)
+    assert (tmp_path / "horizon.png").stat().st_size > 5_000
+    assert "unseen listeners" in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "ranking.png").stat().st_size > 5_000
+    assert (tmp_path / "instructed.png").stat().st_size > 5_000
+
+
+def test_evaluation_refuses_other_data(checkpoint):
+    with pytest.raises(ValueError, match="revision"):
+        evaluate(load_checkpoint(checkpoint), small_dataset(seed=5))
+
+
+def test_vectors_of_other_weights_are_refused(retriever, tmp_path):
+    arrays = load_file(retriever.release.path / "index.safetensors")
+    arrays["item_vectors"] = arrays["item_vectors"][::-1].copy()
+    save_file(arrays, tmp_path / "index.safetensors")
+    files = {name: retriever.release.path / name for name in retriever.release.manifest["files"]}
+    release = write_release(
+        tmp_path / "root",
+        files | {"index.safetensors": tmp_path / "index.safetensors"},
+        retriever.release.manifest["facts"],
+    )
+    with pytest.raises(ReleaseError) as caught:
+        Retriever.load(release.path)
+    assert caught.value.code == "vectors_mismatch"
+
+
+def test_a_configuration_that_does_not_fit_the_weights_is_refused(retriever, tmp_path):
+    config = json.loads((retriever.release.path / "config.json").read_text())
+    config["network"]["width"] = 32
+    files = {name: retriever.release.path / name for name in retriever.release.manifest["files"]}
+    release = write_release(
+        tmp_path, files | {"config.json": json.dumps(config).encode()}, retriever.release.manifest["facts"]
+    )
+    with pytest.raises(ReleaseError) as caught:
+        Retriever.load(release.path)
+    assert caught.value.code == "incompatible_content"
+    shutil.rmtree(release.path)
