@@ -33,6 +33,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         log_config=None,
+        ws="none",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,

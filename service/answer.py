@@ -11,7 +11,10 @@ from service.request import Mode
 
 Source = Literal["model", "fallback", "cold_start"]
 SourceReason = Literal["deadline", "model_error", "no_history", "no_known_item"]
-WARNINGS = ("history_store_unavailable", "no_standing_instructions", "standing_from_history", "fewer_items_than_k")
+WARNINGS = (
+    *("history_store_unavailable", "history_not_read", "no_standing_instructions", "standing_from_history"),
+    "fewer_items_than_k",
+)
 MAX_IGNORED_ITEMS = 50
 
 

@@ -12,6 +12,7 @@ ServiceError
 ├── UnavailableError           503 unavailable           with Retry-After
 │   ├── NotReadyError          503 not_ready             no release is loaded and warmed up yet
 │   ├── StoreUnavailableError  503 history_store_unavailable
+│   │   └── StoreLateError     503 history_store_unavailable, it did not answer in time
 │   └── OverloadedError        503 overloaded            more requests than permits
 └── InternalError              500 internal_error        nothing of the cause is told
 """
@@ -129,6 +130,10 @@ class StoreUnavailableError(UnavailableError):
     """The history store did not answer in time."""
 
     code, title = "history_store_unavailable", "History store unavailable"
+
+
+class StoreLateError(StoreUnavailableError):
+    """The history store may be well, but its answer was not there in time."""
 
 
 class OverloadedError(UnavailableError):

@@ -11,7 +11,7 @@ from service.ingest_script import INGEST_SCRIPT
 from service.releases import ServedRelease
 from service.request import IngestEvent
 from service.settings import Settings
-from service.standing import instructable_values
+from service.standing import attribute_values
 from service.store import Store
 from service.users import EVENT_STREAM, UserKeys
 
@@ -72,10 +72,10 @@ class EventStore:
             settings.event_stream_events,
         ]
         for event in events:
-            asked_for = instructable_values(served.catalogue, served.retriever.instructable, event.item_id)
+            counted = attribute_values(served.catalogue, served.standing_attributes, event.item_id)
             values += [
                 pack_event(HistoryEvent(event.item_id, event.event_time_s)),
-                pack_window(event.event_time_s, asked_for),
+                pack_window(event.event_time_s, counted),
                 event.event_id,
                 user_id,
                 event.item_id,

@@ -9,7 +9,7 @@ import numpy as np
 from model.climber_pilot.inference import History, RetrievalRequest
 from service.admission import Deadline
 from service.answer import Recommendation, SourceReason, ignored_items
-from service.errors import StoreUnavailableError
+from service.errors import StoreLateError, StoreUnavailableError
 from service.exchange import Exchange
 from service.fallback import Fallback
 from service.findings import Findings
@@ -21,7 +21,7 @@ from service.presentation import present
 from service.releases import Releases
 from service.request import RecommendRequest
 from service.settings import Settings
-from service.standing import instructable_values, top_values
+from service.standing import attribute_values, top_values
 from service.telemetry import Telemetry
 from service.users import StoredUser, UserStore
 
@@ -68,6 +68,9 @@ class Pipeline:
         try:
             return await self.users.fetch(request.user_id, deadline.remaining_s(self.settings.fallback_reserve_ms))
         except StoreUnavailableError as error:
+            if isinstance(error, StoreLateError) and not deadline.remaining_s(self.settings.fallback_reserve_ms):
+                found.warn("history_not_read", "the deadline left no time for it; seen items may be among the list")
+                return StoredUser()
             if not request.history:
                 raise
             found.warn("history_store_unavailable", f"{error.detail}; only the history of the request was used")
@@ -78,8 +81,8 @@ class Pipeline:
         served, settings, events = found.served, self.settings, found.history.events
         found.instructions = standing_instructions(served.catalogue, stored.standing)
         if not found.instructions and events:
-            instructable, recent = served.retriever.instructable, events[-settings.standing_window_events :]
-            window = [instructable_values(served.catalogue, instructable, event.item_id) for event in recent]
+            recent = events[-settings.standing_window_events :]
+            window = [attribute_values(served.catalogue, served.standing_attributes, event.item_id) for event in recent]
             values = top_values(window, settings.standing_top_p)
             found.instructions = standing_instructions(served.catalogue, values)
             if found.instructions:
@@ -100,6 +103,8 @@ class Pipeline:
             if found.source_reason is None:
                 return
             found.source = "fallback"
+        elif any(one.code == "history_not_read" for one in found.warnings):
+            found.source, found.source_reason = "fallback", "deadline"
         else:
             found.source, found.source_reason = "cold_start", "no_known_item" if history.events else "no_history"
         found.candidates = await self.fallback.most_popular(found.served, conditions, request.k, excluded)

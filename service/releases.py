@@ -30,6 +30,7 @@ class ServedRelease:
 
     retriever: Retriever
     policy: Condition
+    standing_attributes: tuple[str, ...]
 
     @property
     def catalogue(self) -> Catalogue:
@@ -72,7 +73,8 @@ class Releases:
         try:
             served = await self.run(self._load)
         except (ReleaseError, ConditionError, OSError) as error:
-            self.failure = f"{getattr(error, 'code', 'unreadable')}: {error}"
+            place = f" at {error.path}" if isinstance(error, ConditionError) else ""
+            self.failure = f"{getattr(error, 'code', 'unreadable')}{place}: {error}"
             logger.critical("release_refused", extra={"reason": self.failure})
             return
         self._served = served
@@ -91,8 +93,17 @@ class Releases:
     def _load(self) -> ServedRelease:
         retriever = Retriever.load(current_release(self._settings.release_root))
         policy = retriever.catalogue.condition(self._settings.policy, path="REC_POLICY")
-        served = ServedRelease(retriever, policy)
+        served = ServedRelease(retriever, policy, self._standing_attributes(retriever))
         retriever.warm_up()
         retriever.most_popular(policy, 1, np.zeros(0, dtype=np.int64))
         served.value_counts  # noqa: B018 - computed now rather than in the first request
         return served
+
+    def _standing_attributes(self, retriever: Retriever) -> tuple[str, ...]:
+        wanted = self._settings.standing_attributes or retriever.instructable
+        for name in wanted:
+            if name not in retriever.catalogue.attributes:
+                known = ", ".join(retriever.catalogue.attributes)
+                message = f"expected one of {known}, got {name!r}"
+                raise ConditionError("unknown_attribute", "REC_STANDING_ATTRIBUTES", message)
+        return tuple(wanted)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from service.errors import FieldError, InvalidRequestError
 from service.settings import Settings
@@ -40,7 +41,7 @@ class Clauses(BaseModel):
     @model_validator(mode="after")
     def _not_empty(self) -> "Clauses":
         if not self.model_fields_set:
-            raise ValueError("expected at least one of any, all, none")
+            raise PydanticCustomError("empty_clause", "expected at least one of any, all, none")
         return self
 
 

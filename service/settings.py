@@ -19,6 +19,7 @@ def _from_json(value: Any) -> Any:
 
 # NoDecode: read here, so that unreadable JSON is one fault among the others.
 Where = Annotated[dict[str, dict[str, list[str]]], NoDecode, BeforeValidator(_from_json)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)]
 
 
 class SettingsError(ValueError):
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     event_id_ttl_s: int = Field(7 * 86_400, ge=1, description="how long a repeated event id is recognised")
     event_stream_events: int = Field(1_000_000, ge=1, description="events kept for the trainer, about")
     standing_window_events: int = Field(50, ge=1, le=500)
+    standing_attributes: Names = Field((), description='e.g. ["genre"]; empty: whatever instructions are tuned on')
     standing_top_p: int = Field(4, ge=1, le=16)
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

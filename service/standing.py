@@ -6,11 +6,11 @@ from model.catalogue import Catalogue
 from service.history_codec import AttributeValue
 
 
-def instructable_values(catalogue: Catalogue, instructable: Sequence[str], item_id: str) -> list[AttributeValue]:
-    """The (attribute, value) pairs of an item that an instruction may ask for; none for an unknown item."""
+def attribute_values(catalogue: Catalogue, attributes: Sequence[str], item_id: str) -> list[AttributeValue]:
+    """The (attribute, value) pairs of an item that count for standing instructions; none for an unknown item."""
     row = catalogue.row_of.get(item_id)
     described = {} if row is None else catalogue.describe(row)
-    return [(name, value) for name in instructable for value in described.get(name, ())]
+    return [(name, value) for name in attributes for value in described.get(name, ())]
 
 
 def top_values(window: Iterable[Iterable[AttributeValue]], top_p: int) -> list[AttributeValue]:

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from service.errors import StoreUnavailableError
+from service.errors import StoreLateError, StoreUnavailableError
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -41,7 +41,7 @@ class Store:
         self._running: set[asyncio.Future] = set()
 
     async def call(self, operation: str, awaitable: Awaitable[Answer], timeout_s: float) -> Answer:
-        """The answer of one round trip; raises StoreUnavailableError when it fails or is not there within timeout_s."""
+        """The answer of one round trip; StoreUnavailableError when it fails, StoreLateError when it takes timeout_s."""
         started_s = time.perf_counter()
         task = asyncio.ensure_future(awaitable)
         self._running.add(task)
@@ -49,7 +49,7 @@ class Store:
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout_s)
             if not done:
-                raise StoreUnavailableError("the history store did not answer in time")
+                raise StoreLateError("the history store did not answer in time")
             return task.result()
         except (RedisError, OSError, StoreUnavailableError) as error:
             self._telemetry.store_failures.labels(operation).inc()
