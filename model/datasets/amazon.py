@@ -73,10 +73,10 @@ def _category_names(attributes: pl.DataFrame) -> pl.DataFrame:
     def name(category: int) -> str:
         seen: set[int] = set()
         ancestor: int | None = category
-        while ancestor in parent and label[ancestor] is None and ancestor not in seen:
+        while ancestor is not None and label.get(ancestor) is None and ancestor not in seen:
             seen.add(ancestor)
-            ancestor = parent[ancestor]
-        top = label.get(ancestor) if ancestor is not None else None
+            ancestor = parent.get(ancestor)
+        top = None if ancestor is None else label.get(ancestor)
         return f"{top}/c{category}" if top else f"c{category}"
 
     names = [name(category) for category in table["attribute_id"].to_list()]

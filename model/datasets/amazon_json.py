@@ -3,7 +3,7 @@
 import ast
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,13 @@ import polars as pl
 
 from model.datasets.report import DatasetError, LoadReport
 
-REVIEW_SCHEMA = {"line": pl.Int64, "user_id": pl.String, "item_id": pl.String, "event_time_s": pl.Int64}
-ITEM_SCHEMA = {
+REVIEW_SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "line": pl.Int64,
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "event_time_s": pl.Int64,
+}
+ITEM_SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "item_id": pl.String,
     "title": pl.String,
     "group": pl.List(pl.String),
@@ -40,8 +45,8 @@ def read_meta(path: Path, report: LoadReport, item_ids: pl.Series) -> pl.DataFra
     wanted = set(item_ids.to_list())
     found: dict[str, tuple[Any, ...]] = {}
     for _, product in _objects(path, ast.literal_eval, report):
-        asin = product.get("asin")
-        if asin not in wanted or asin in found:
+        asin = _text(product.get("asin"))
+        if asin is None or asin not in wanted or asin in found:
             continue
         paths = [[str(part) for part in parts[1:]] for parts in product.get("categories") or [] if len(parts) > 1]
         # The level in the name: "Nails" below "Makeup" is another category than "Nails" below "Tools".

@@ -51,7 +51,7 @@ def _read_parquet(marker: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     return plays, items.select(
         pl.col("artist_id").cast(pl.String).alias("item_id"),
         pl.col("name").alias("title"),
-        pl.col("genres").alias("genre"),
+        pl.when(pl.col("genres").list.len() > 0).then("genres").alias("genre"),
         *(
             pl.when(pl.col(facet).is_not_null()).then(pl.concat_list(facet)).otherwise(None).alias(facet)
             for facet in FACETS
@@ -91,7 +91,10 @@ def _genre_bits(items: pl.DataFrame) -> pl.DataFrame:
 def _order_by_genre(
     rng: np.random.Generator, genres: np.ndarray, counts: np.ndarray, classes: np.ndarray
 ) -> np.ndarray:
-    """Place in the order of every artist, int64 [U, N]; genres [U, N] are bit sets, the first counts[u] columns used."""
+    """Every artist's place in its listener's order, int64 [U, N].
+
+    genres: int64 [U, N] bit sets, of which the first counts[u] columns are used; classes [U, N]: gap classes per step.
+    """
     num_users, length = genres.shape
     left = np.arange(length) < counts[:, None]
     place = np.zeros(genres.shape, dtype=np.int64)

@@ -1,5 +1,7 @@
 """Free listener tags -> genre, locale, decade, voice of an artist, by a fixed word list."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 GENRE_SHARE = 0.2
@@ -66,12 +68,23 @@ LOCALE_TAGS = {
     "mx": ("mexican", "mexico"),
     "nl": ("dutch", "netherlands"),
 }
-DECADE_TAGS = {f"{d}0s": (f"{d}0s", f"{d}0's", f"{d}s") for d in range(5, 10)} | {"00s": ("00s", "2000s", "00's")}
+DECADE_TAGS = {
+    "50s": ("50s", "50's", "1950s", "fifties"),
+    "60s": ("60s", "60's", "1960s", "sixties"),
+    "70s": ("70s", "70's", "1970s", "seventies"),
+    "80s": ("80s", "80's", "1980s", "eighties"),
+    "90s": ("90s", "90's", "1990s", "nineties"),
+    "00s": ("00s", "00's", "2000s", "2000's"),
+}
 VOICE_TAGS = {
     "female": ("female vocalists", "female vocalist", "female vocals", "female fronted metal", "female"),
     "male": ("male vocalists", "male vocalist", "male vocals", "male"),
 }
-FACET_TAGS = {"locale": LOCALE_TAGS, "decade": DECADE_TAGS, "voice": VOICE_TAGS}
+FACET_TAGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "locale": LOCALE_TAGS,
+    "decade": DECADE_TAGS,
+    "voice": VOICE_TAGS,
+}
 
 
 def facets_of_tags(taggings: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +96,7 @@ def facets_of_tags(taggings: pl.DataFrame) -> pl.DataFrame:
     tags = taggings.with_columns(pl.col("tag").str.to_lowercase().str.strip_chars())
     facets = tags.select("item_id").unique(maintain_order=True).join(_genres(tags), on="item_id", how="left")
     for facet, values in FACET_TAGS.items():
-        votes = _votes(tags, _exact(tags, values), facet).filter(pl.col("users") >= MIN_TAGGERS)
+        votes = _votes(tags, _exact(values), facet).filter(pl.col("users") >= MIN_TAGGERS)
         top = votes.group_by("item_id", maintain_order=True).agg(pl.col(facet).first())
         facets = facets.join(top.select("item_id", pl.concat_list(facet)), on="item_id", how="left")
     return facets
@@ -105,7 +118,7 @@ def _whole_words(words: tuple[str, ...]) -> str:
     return rf"(?:^|[^\w&])(?:{escaped})(?:$|[^\w&])"
 
 
-def _exact(tags: pl.DataFrame, values: dict[str, tuple[str, ...]]) -> pl.DataFrame:
+def _exact(values: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
     pairs = [(tag, value) for value, listed in values.items() for tag in listed]
     return pl.DataFrame(pairs, schema=["tag", "value"], orient="row").unique("tag", keep="first", maintain_order=True)
 
