@@ -1,0 +1,93 @@
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model.release import Release, ReleaseError, current_release, set_current, write_release
+
+FILES: dict[str, Path | bytes] = {"weights.safetensors": bytes(range(256)) * 8, "config.json": b"{}"}
+FACTS = {"kind": "climber-pilot"}
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    return write_release(tmp_path, FILES, FACTS)
+
+
+def code_of(call: Callable[[], object]) -> str:
+    with pytest.raises(ReleaseError) as caught:
+        call()
+    return caught.value.code
+
+
+def flip_a_bit(release: Release) -> None:
+    path = release.path / "weights.safetensors"
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 0x10
+    path.write_bytes(content)
+
+
+def test_current_names_the_release_in_force(release: Release) -> None:
+    root = release.path.parent
+    assert code_of(lambda: current_release(root)) == "no_current"
+    set_current(root, release.release_id)
+    assert current_release(root) == release.path
+    second = write_release(root, FILES, FACTS | {"kind": "second"})
+    assert current_release(root) == release.path
+    set_current(root, second.release_id)
+    assert current_release(root) == second.path
+    assert sorted(entry.name for entry in root.iterdir()) == sorted([release.release_id, second.release_id, "current"])
+
+
+def test_current_stays_when_the_next_release_is_refused(release: Release) -> None:
+    root = release.path.parent
+    set_current(root, release.release_id)
+    broken = write_release(root, FILES, FACTS | {"kind": "second"})
+    flip_a_bit(broken)
+    assert code_of(lambda: set_current(root, broken.release_id)) == "hash_mismatch"
+    assert code_of(lambda: set_current(root, "20300101T000000Z-00000000")) == "missing_release"
+    for nonsense in ("", "..", "../" + release.release_id, release.release_id + "\n", "current"):
+        assert code_of(lambda name=nonsense: set_current(root, name)) == "bad_current"
+    assert current_release(root) == release.path
+
+
+def test_switching_current_is_one_step(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = release.path.parent
+    second = write_release(root, FILES, FACTS | {"kind": "second"})
+    set_current(root, release.release_id)
+    replace = os.replace
+    seen: list[Path] = []
+
+    def watched(source: str, target: Path) -> None:
+        # The last moment before the switch and the first one after it: both times a whole release is in force.
+        seen.append(current_release(root))
+        replace(source, target)
+        seen.append(current_release(root))
+
+    monkeypatch.setattr(os, "replace", watched)
+    set_current(root, second.release_id)
+    assert seen == [release.path, second.path]
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        set_current(root, release.release_id)
+    assert current_release(root) == second.path
+    assert not list(root.glob(".current-*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"..\n", b"/etc\n", b"\xff\xfe", b"a" * 999, b"20261124T213000Z-1a2b3c4d/"])
+def test_an_unreadable_current_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "current").write_bytes(content)
+    assert code_of(lambda: current_release(tmp_path)) == "bad_current"
+
+
+def test_current_of_a_removed_release_is_refused(release: Release) -> None:
+    set_current(release.path.parent, release.release_id)
+    shutil.rmtree(release.path)
+    assert code_of(lambda: current_release(release.path.parent)) == "missing_release"
