@@ -115,7 +115,7 @@ def replace_by_pipe(release: Release) -> None:
         (lambda r: writable(r.path / "manifest.json").write_bytes(b"\xff\xfe"), "bad_manifest"),
         (lambda r: writable(r.path / "manifest.json").write_text("[" * 100_000), "bad_manifest"),
         (lambda r: writable(r.path / "manifest.json").write_text('{"schema_version": NaN}'), "bad_manifest"),
-        (lambda r: writable(r.path / "manifest.json").write_text(" " * (4 << 20) + "{}"), "bad_manifest"),
+        (lambda r: writable(r.path / "manifest.json").write_text("{}" + " " * (4 << 20)), "bad_manifest"),
         (lambda r: writable(r.path / "manifest.json").write_text("{}"), "schema_version"),
         (lambda r: shutil.rmtree(r.path), "missing_release"),
     ],
