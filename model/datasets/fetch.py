@@ -62,8 +62,10 @@ def _fetch_one(publication: Publication, recorded: dict[str, Any] | None, folder
         )
     downloaded_bytes = part.stat().st_size
     if publication.members:
-        _unpack(part, publication, folder)
-        part.unlink()
+        try:
+            _unpack(part, publication, folder)
+        finally:
+            part.unlink()
     else:
         os.replace(part, folder / publication.file_name)
     files = {member: digest_of(folder / member, "sha256") for member in publication.kept}

@@ -37,7 +37,7 @@ def load(
 
     extra["exposures"]: request_id, user_id, event_time_s, position, item_id, propensity, played - all that was shown.
     extra["utilities"]: kind (user | item), id, from_time_s (users: start of the period the taste is valid for),
-        factor (list); the true utility of a pair is the inner product of the two factors.
+        factor (array); the true utility of a pair is the inner product of the two factors.
     """
     if users < 1 or items < 4 * len(GENRES) or days <= 0:
         raise DatasetError(
@@ -63,8 +63,7 @@ def true_utilities(dataset: Dataset, user_id: str, time_s: int) -> np.ndarray:
     if tastes.is_empty():
         raise ValueError(f"expected a user of {dataset.name}, got {user_id!r}")
     period = max(0, int((tastes["from_time_s"] <= time_s).sum()) - 1)
-    factors = np.array(table.filter(pl.col("kind") == "item")["factor"].to_list())
-    return factors @ np.array(tastes["factor"][period].to_list())
+    return table.filter(pl.col("kind") == "item")["factor"].to_numpy() @ tastes["factor"].to_numpy()[period]
 
 
 def _user_ids(rows: np.ndarray | range) -> list[str]:
@@ -99,13 +98,13 @@ def _exposures(playback: Playback, tracks: Tracks) -> pl.DataFrame:
 
 def _utilities(tracks: Tracks, listeners: Listeners, start_s: int) -> pl.DataFrame:
     num_users, periods, width = listeners.factor.shape
-    factor = pl.List(pl.Float64)
+    factor = pl.Array(pl.Float64, width)
     users = pl.DataFrame(
         {
             "kind": ["user"] * (num_users * periods),
             "id": np.repeat(_user_ids(range(num_users)), periods),
             "from_time_s": np.tile(start_s + PERIOD_S * np.arange(periods), num_users),
-            "factor": pl.Series(listeners.factor.reshape(-1, width).tolist(), dtype=factor),
+            "factor": pl.Series(listeners.factor.reshape(-1, width), dtype=factor),
         }
     )
     items = pl.DataFrame(
@@ -113,7 +112,7 @@ def _utilities(tracks: Tracks, listeners: Listeners, start_s: int) -> pl.DataFra
             "kind": ["item"] * len(tracks),
             "id": track_ids(tracks),
             "from_time_s": pl.Series([None] * len(tracks), dtype=pl.Int64),
-            "factor": pl.Series(tracks.factor.tolist(), dtype=factor),
+            "factor": pl.Series(tracks.factor, dtype=factor),
         }
     )
     return pl.concat([users, items])

@@ -79,12 +79,12 @@ def load_with_report(
     if source is None:
         raise DatasetError(f"expected one of {', '.join(SOURCES)}, got {name!r}")
     report = LoadReport(name)
-    direct = source.file_option is not None and options.get(source.file_option) is not None
-    marker = find_files(name, source, data_dir) if source.places and not direct else None
     known = _options(source)
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise DatasetError(f"expected options of {name} among {', '.join(known) or 'none'}, got {', '.join(unknown)}")
+    direct = source.file_option is not None and options.get(source.file_option) is not None
+    marker = find_files(name, source, data_dir) if source.places and not direct else None
     try:
         dataset = source.load(marker, report, **options)
     except (pl.exceptions.PolarsError, OSError) as error:
