@@ -1,4 +1,4 @@
-from collections.abc import Callable
+import sys
 
 import numpy as np
 import polars as pl
@@ -116,7 +116,7 @@ def check(world: World, index: ItemIndex, condition: Condition, top_k: int, excl
     return len(found)
 
 
-def test_strict_search_equals_brute_force_on_ten_thousand_cases(record_property: Callable[[str, object], None]) -> None:
+def test_strict_search_equals_brute_force_on_ten_thousand_cases() -> None:
     cases = {"predicates": 0, "answers": 0, "empty": 0, "short": 0}
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -145,8 +145,7 @@ def test_strict_search_equals_brute_force_on_ten_thousand_cases(record_property:
             cases["short"] += 0 < eligible < top_k
 
     holds()
-    for name, count in cases.items():
-        record_property(name, count)
+    sys.stdout.write(f"{cases}\n")
     assert cases["predicates"] >= 10_000
     assert cases["answers"] >= 20_000
     assert min(cases["empty"], cases["short"]) >= 100
