@@ -1,8 +1,9 @@
 """Registry: every data source by name, and where its files are looked for."""
 
+import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
@@ -14,6 +15,8 @@ from model.datasets import amazon, lastfm_1k, lastfm_hetrec, log, movielens, mus
 from model.datasets.dataset import Dataset
 from model.datasets.publications import PUBLICATIONS
 from model.datasets.report import DatasetError, LoadReport
+
+logger = logging.getLogger(__name__)
 
 DATA_DIR_VARIABLE = "REC_DATA_DIR"
 LASTFM_1K_FILE = "userid-timestamp-artid-artname-traid-traname.tsv"
@@ -68,13 +71,16 @@ def load_dataset(name: str, data_dir: Path | None = None, *, skip_bad_rows: bool
 
     Raises DatasetError for an unknown name, missing files, and (unless skip_bad_rows) any bad row.
     """
-    return load_with_report(name, data_dir, skip_bad_rows=skip_bad_rows, **options)[0]
+    dataset, report = load_with_report(name, data_dir, skip_bad_rows=skip_bad_rows, **options)
+    if not report.clean:
+        logger.warning("bad rows were skipped\n%s", report.text())
+    return dataset
 
 
 def load_with_report(
     name: str, data_dir: Path | None = None, *, skip_bad_rows: bool = False, **options: Any
 ) -> tuple[Dataset, LoadReport]:
-    """Like load_dataset, with the report of what was found on the way."""
+    """Like load_dataset, with the report of what was found on the way; what was skipped is also a note of the dataset."""
     source = SOURCES.get(name)
     if source is None:
         raise DatasetError(f"expected one of {', '.join(SOURCES)}, got {name!r}")
@@ -93,6 +99,8 @@ def load_with_report(
         raise DatasetError(f"bad rows in {name} (skip them with --skip-bad-rows)\n{report.text()}", report)
     if dataset.interactions.is_empty():
         raise DatasetError(f"no events are left of {name}\n{report.text()}", report)
+    if not report.clean:
+        dataset = replace(dataset, notes=(*dataset.notes, f"bad rows skipped: {report.summary()}"))
     return dataset, report
 
 

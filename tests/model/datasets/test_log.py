@@ -81,6 +81,13 @@ def test_a_bad_row_stops_the_load_unless_it_may_be_skipped(tmp_path, line, probl
     assert (report.rows_read, report.rows_kept) == (4, 3)
 
 
+def test_skipped_rows_are_shown_and_noted(tmp_path, caplog):
+    path = written(tmp_path, "plays.csv", f"{LOG}ann,s1\n")
+    dataset = load_dataset("log", events=path, columns=COLUMNS, skip_bad_rows=True)
+    assert dataset.notes == ("bad rows skipped: 1 malformed_row",)
+    assert "plays.csv: 1 x malformed_row, line 5" in caplog.text
+
+
 def test_time_going_backwards_is_an_error_unless_no_order_was_claimed(tmp_path):
     path = written(tmp_path, "plays.csv", f"{LOG}ann,s3,2023-12-31T00:00:00Z\n")
     with pytest.raises(DatasetError) as caught:
