@@ -80,7 +80,7 @@ def load_dataset(name: str, data_dir: Path | None = None, *, skip_bad_rows: bool
 def load_with_report(
     name: str, data_dir: Path | None = None, *, skip_bad_rows: bool = False, **options: Any
 ) -> tuple[Dataset, LoadReport]:
-    """Like load_dataset, with the report of what was found on the way; what was skipped is also a note of the dataset."""
+    """Like load_dataset, with the report; what was skipped is also a note of the dataset."""
     source = SOURCES.get(name)
     if source is None:
         raise DatasetError(f"expected one of {', '.join(SOURCES)}, got {name!r}")
