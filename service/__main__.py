@@ -1,6 +1,7 @@
 """python -m service: serve the current release of REC_RELEASE_ROOT."""
 
 import os
+import signal
 import sys
 
 
@@ -39,6 +40,9 @@ def main() -> int:
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)
+    # The server handles signals itself and raises them again when it is done; that is a normal end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     server.run()
     return 1 if refused or not server.started else 0
 

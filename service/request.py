@@ -4,7 +4,16 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from service.errors import FieldError, InvalidRequestError
@@ -15,9 +24,21 @@ _NO_NUL = r"^[^\u0000]+$"
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 Value = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NO_NUL)]
+# No pattern: JSON Schema has none for keys, and a key that is no attribute is refused anyway.
+Key = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_NO_NUL)]
 Mode = Literal["strict", "guided"]
-TimeS = Annotated[int, Field(ge=0, le=MAX_TIME_S, description="epoch seconds")]
+
+
+def _whole(value: Any) -> Any:
+    """20.0 is an integer to JSON Schema, hence to clients."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Bounds stand before it, else they would be lost to the OpenAPI document.
+WHOLE = BeforeValidator(_whole)
+Positive = Annotated[int, Field(ge=1), WHOLE]
+TimeS = Annotated[int, Field(ge=0, le=MAX_TIME_S, description="epoch seconds"), WHOLE]
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -50,17 +71,19 @@ class InstructionBody(BaseModel):
 
     model_config = STRICT
     name: Name | None = None
-    where: Annotated[dict[Value, Clauses], Field(max_length=32, description="attribute -> clauses; {} is any item")]
-    quota: Annotated[int, Field(ge=0)] | None = Field(None, description="at least this many items of a merged list")
+    where: Annotated[dict[Key, Clauses], Field(max_length=32, description="attribute -> clauses; {} is any item")]
+    quota: Annotated[int, Field(ge=0), WHOLE] | None = Field(
+        None, description="at least this many items of a merged list"
+    )
 
     def client_form(self) -> dict[str, dict[str, list[str]]]:
         """`where` as the catalogue parses it."""
         return {name: clauses.model_dump(exclude_unset=True) for name, clauses in self.where.items()}
 
 
-# Names of the two forms of `instructions`; no part of a field path.
+# Marks that pydantic puts into the path of a fault: the two forms of `instructions`, a wrong key.
 LIST_TAG, STANDING_TAG = "(list of instructions)", "(standing)"
-REQUEST_TAGS = (LIST_TAG, STANDING_TAG)
+REQUEST_TAGS = (LIST_TAG, STANDING_TAG, "[key]")
 
 
 def _form(value: Any) -> str:
@@ -80,11 +103,11 @@ class RecommendRequest(BaseModel):
     user_id: Id | None = Field(None, description="whose stored history to use")
     history: list[Event] = Field(default=[], description="events merged into the stored history by time")
     instructions: Instructions = Field(default=[], description='instructions, or "standing" for the stored ones')
-    k: int = Field(20, ge=1, description="length of the merged list, or of each group")
+    k: Positive = Field(20, description="length of the merged list, or of each group")
     mode: Mode = Field("strict", description="strict: every item satisfies; guided: instructions only steer the model")
     exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=[], description="items never to return")
     exclude_seen: bool = Field(True, description="leave out the items of the history")
-    deadline_ms: Annotated[int, Field(ge=1)] | None = Field(None, description="when the answer is due")
+    deadline_ms: Positive | None = Field(None, description="when the answer is due")
     group_by_instruction: bool = Field(False, description="one list per instruction instead of a merged one")
 
 

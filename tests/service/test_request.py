@@ -55,6 +55,8 @@ FIELDS = [
         "instructions.0.quota",
         "quota_in_groups",
     ),
+    (where(**{"": {"any": ["rock"]}}), "instructions.0.where.", "string_too_short"),
+    (where(**{"\0": {"any": ["rock"]}}), "instructions.0.where.\0", "unknown_attribute"),
     (where(genre={}), "instructions.0.where.genre", "empty_clause"),
     (where(genre={"any": []}), "instructions.0.where.genre.any", "too_short"),
     (where(genre={"some": ["rock"]}), "instructions.0.where.genre.some", "unknown_field"),
@@ -88,6 +90,12 @@ def test_times_that_are_no_whole_number(running, path, text):
     content = f'{{"{name}": [{event}]}}'
     response = running.client.post(path, content=content, headers={"content-type": "application/json"})
     assert problem(response, 422, "invalid_request") == {f"{name}.0.event_time_s": "int_type"}
+
+
+def test_whole_numbers_may_be_written_as_floats(running):
+    content = '{"k": 3.0, "deadline_ms": 9e3, "history": [{"item_id": "a", "event_time_s": 1.7e9}]}'
+    response = running.client.post("/recommend", content=content, headers={"content-type": "application/json"})
+    assert (response.status_code, len(response.json()["items"])) == (200, 3)
 
 
 def test_future_times_beyond_the_clocks_difference(running):

@@ -1,0 +1,17 @@
+"""A check for schemathesis: data that fits the schema is refused only for what a schema cannot say."""
+
+import schemathesis
+
+# What only a catalogue, a clock, or two fields together can tell.
+BEYOND_SCHEMA = {
+    *("unknown_attribute", "unknown_value", "contradictory_condition"),
+    *("quota_exceeds_k", "quota_in_groups", "time_in_future", "missing"),
+}
+
+
+@schemathesis.check
+def refused_for_what_a_schema_cannot_say(_, response, case):
+    """422 to valid data names only codes of BEYOND_SCHEMA."""
+    if response.status_code == 422 and case.meta is not None and case.meta.generation.mode.is_positive:
+        codes = {fault["code"] for fault in response.json()["errors"]}
+        assert codes <= BEYOND_SCHEMA, f"expected codes of {sorted(BEYOND_SCHEMA)}, got {sorted(codes)}"

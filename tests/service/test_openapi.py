@@ -1,0 +1,77 @@
+"""The OpenAPI document against the running service: its examples run, and nothing answers outside of it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+EXAMPLES_PER_OPERATION = 40
+
+
+@pytest.fixture(scope="module")
+def document(running):
+    return running.client.get("/openapi.json").json()
+
+
+def test_every_example_runs(running, document):
+    ran = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parameters = operation.get("parameters", [])
+            address = path
+            for parameter in parameters:
+                if parameter["in"] == "path":
+                    address = address.replace("{" + parameter["name"] + "}", parameter["example"])
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            bodies = [example["value"] for example in content.get("examples", {}).values()] or [None]
+            for body in bodies:
+                response = running.client.request(method, address, json=body)
+                assert response.status_code == 200, (method, address, response.text)
+                ran += 1
+    assert ran >= 12
+
+
+def test_examples_show_real_instructions(running, document):
+    examples = document["paths"]["/recommend"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    answer = running.answer(**examples["instructions"]["value"])
+    assert (answer["source"], len(answer["instructions"]), len(answer["items"])) == ("model", 2, 10)
+
+
+def test_every_error_is_a_problem_document(document):
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_limits_are_in_the_document(running, document):
+    properties = document["components"]["schemas"]["RecommendRequest"]["properties"]
+    limits = running.service.settings
+    assert properties["k"]["maximum"] == limits.max_k
+    assert properties["history"]["maxItems"] == limits.max_history_events
+    assert document["components"]["schemas"]["IngestRequest"]["properties"]["events"]["maxItems"] == 1000
+
+
+CONFIG = f"""
+seed = 20261124
+[generation]
+max-examples = {EXAMPLES_PER_OPERATION}
+database = "none"
+deterministic = true
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "404", "422"]
+[checks.negative_data_rejection]
+expected-statuses = ["400", "404", "405", "413", "415", "422"]
+"""
+
+
+def test_nothing_outside_of_the_document_happens(running, tmp_path):
+    """All checks and all phases of schemathesis: examples, boundaries of the schema, random and wrong data, links."""
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml")]
+    command += ["run", f"{running.base_url}/openapi.json", "--no-color"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.service.beyond_schema", "PYTHONPATH": os.getcwd()}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
