@@ -26,7 +26,7 @@ NOT_OFFERED = frozenset({"log"})
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         return run(arguments)

@@ -57,7 +57,12 @@ def choose_source(name: str | None, data_dir: Path | None, download_dir: Path) -
     if folder is None and data_dir is None and download(wanted, download_dir):
         folder = download_dir
     if folder is not None:
-        return DataSource(load_dataset(wanted, folder), folder, f"found in {folder}")
+        try:
+            return DataSource(load_dataset(wanted, folder), folder, f"found in {folder}")
+        except DatasetError as error:
+            if name is not None or data_dir is not None:
+                raise
+            return DataSource(load_dataset(SIMULATED), None, f"{REAL} in {folder} cannot be read: {error}")
     if name is not None or data_dir is not None:
         find_files(wanted, SOURCES[wanted], data_dir or data_directory(None) or download_dir)
         raise DatasetError(f"{wanted} could not be found or downloaded")

@@ -88,3 +88,20 @@ def test_the_simulator_needs_no_folder(small_world: list[tuple], tmp_path: Path)
     put_real(tmp_path / "shared/data/rec")
     assert source.choose_source("music-world", None, tmp_path / "data").data_dir is None
     assert small_world == [("music-world",)]
+
+
+def test_real_data_that_cannot_be_read_is_told_and_replaced_only_where_nobody_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, music_dataset: object
+) -> None:
+    def load(name: str, folder: Path | None = None) -> object:
+        if folder is not None:
+            raise DatasetError(f"bad rows in {name}")
+        return music_dataset
+
+    monkeypatch.setattr(source, "load_dataset", load)
+    folder = put_real(tmp_path / "shared/data/rec")
+    chosen = source.choose_source(None, None, tmp_path / "data")
+    assert "cannot be read: bad rows in lastfm-hetrec2011" in chosen.why
+    for asked in ((source.REAL, None), (None, folder)):
+        with pytest.raises(DatasetError, match="bad rows"):
+            source.choose_source(*asked, tmp_path / "data")
