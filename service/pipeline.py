@@ -65,10 +65,11 @@ class Pipeline:
         """What the store holds of the user. Without the store a history in the body is enough for an answer."""
         if request.user_id is None:
             return StoredUser()
+        left_s = deadline.remaining_s(self.settings.fallback_reserve_ms)
         try:
-            return await self.users.fetch(request.user_id, deadline.remaining_s(self.settings.fallback_reserve_ms))
+            return await self.users.fetch(request.user_id, left_s)
         except StoreUnavailableError as error:
-            if isinstance(error, StoreLateError) and not deadline.remaining_s(self.settings.fallback_reserve_ms):
+            if isinstance(error, StoreLateError) and left_s * 1000 < self.settings.redis_timeout_ms:
                 found.warn("history_not_read", "the deadline left no time for it; seen items may be among the list")
                 return StoredUser()
             if not request.history:
