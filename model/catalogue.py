@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from kernels.guided_attention.predicate import satisfies
+from kernels.guided_attention.predicate import ConditionBits, satisfies
 from model.condition import OPERATORS, WORD_BITS, Condition, ConditionError, Where, stack_bits
 
 
@@ -110,7 +110,9 @@ class Catalogue:
         """bool [V] (or [len(rows)]): which items satisfy the condition."""
         words = self.words if rows is None else self.words[rows]
         bits = stack_bits([condition], self.num_words)
-        return satisfies(torch.from_numpy(words), bits).numpy()
+        # Words that the condition does not mention cannot change the answer; a large vocabulary has many.
+        used = sorted({value // WORD_BITS for value in condition.mentioned})
+        return satisfies(torch.from_numpy(words[:, used]), ConditionBits(*(part[..., used] for part in bits))).numpy()
 
     def condition(self, where: Where, path: str = "where") -> Condition:
         """Parse the client's form; what is unknown or can never be satisfied is a ConditionError."""

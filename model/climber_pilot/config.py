@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ class ObjectiveConfig:
     targets: Literal["novel", "all"] = "novel"
     held_out_user_share: float = 0.0
     loss: Literal["full_softmax", "sampled_softmax"] = "full_softmax"
+    softmax_precision: Literal["float32", "bfloat16"] = "float32"
     num_uniform_negatives: int = 512
     in_batch_negatives: bool = True
     log_q: bool = True
@@ -116,6 +117,7 @@ def config_from_mapping(mapping: Mapping[str, Any]) -> ClimberPilotConfig:
 
 def _replace(default: T, values: Mapping[str, Any], section: str) -> T:
     known = {entry.name: getattr(default, entry.name) for entry in dataclasses.fields(default)}  # type: ignore[arg-type]
+    hints = get_type_hints(type(default))
     changes: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
@@ -124,6 +126,9 @@ def _replace(default: T, values: Mapping[str, Any], section: str) -> T:
             value = tuple(value)
         elif isinstance(known[key], float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        choices = get_args(hints[key]) if get_origin(hints[key]) is Literal else ()
+        if choices and value not in choices:
+            raise ValueError(f"expected {section}.{key} as one of {choices}, got {value!r}")
         if type(value) is not type(known[key]):
             raise ValueError(f"expected {section}.{key} as {type(known[key]).__name__}, got {value!r}")
         changes[key] = value

@@ -85,7 +85,8 @@ class Retriever:
             raise ReleaseError("vectors_mismatch", message)
         self._index = ItemIndex(catalogue, self.vectors)
         share = self.popularity / max(1.0, float(self.popularity.sum()))
-        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32))
+        # Popularity is one number per item: always exact, whatever the catalogue's size.
+        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), hnsw_above=len(catalogue))
 
     @classmethod
     def load(cls, path: Path) -> "Retriever":
@@ -103,15 +104,19 @@ class Retriever:
     def retrieve(self, requests: Sequence[RetrievalRequest]) -> list[list[Candidates]]:
         """Lists per request and condition. A request without history raises ValueError: ask `most_popular` instead."""
         vectors = self.query_vectors(requests)
-        answers = []
-        for request, queries in zip(requests, vectors, strict=True):
-            lists = []
-            for condition, query in zip(request.conditions, queries, strict=True):
+        # Questions under the same enforced condition are one search: one matrix product, one eligible set.
+        questions: dict[tuple[Condition, int], list[tuple[int, int]]] = {}
+        for i, request in enumerate(requests):
+            for p, condition in enumerate(request.conditions):
                 enforced = request.policy & condition if request.mode == "strict" else request.policy
-                found = self._index.search(query[None], enforced, request.top_k, request.excluded)[0]
-                lists.append(Candidates(found.rows, found.scores, found.eligible))
-            answers.append(lists)
-        return answers
+                questions.setdefault((enforced, request.top_k), []).append((i, p))
+        answers: list[dict[int, Candidates]] = [{} for _ in requests]
+        for (enforced, top_k), asked in questions.items():
+            queries = np.stack([vectors[i][p] for i, p in asked])
+            excluded = [requests[i].excluded for i, _ in asked]
+            for (i, p), found in zip(asked, self._index.search(queries, enforced, top_k, excluded), strict=True):
+                answers[i][p] = Candidates(found.rows, found.scores, found.eligible)
+        return [[lists[p] for p in range(len(lists))] for lists in answers]
 
     def query_vectors(self, requests: Sequence[RetrievalRequest]) -> list[np.ndarray]:
         """One query vector per condition, float32 [P, D] per request."""

@@ -17,6 +17,7 @@ from model.climber_pilot.network import ClimberPilot, HistoryBatch
 from model.datasets.dataset import Dataset
 
 COUNT_PIECES = 1_024
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,13 @@ class Training:
         if objective.loss == "full_softmax" or allowed is not None:
             smoothing = objective.label_smoothing
             return full_softmax_loss(
-                queries, item_vectors, targets, temperature, label_smoothing=smoothing, allowed=allowed
+                queries,
+                item_vectors,
+                targets,
+                temperature,
+                label_smoothing=smoothing,
+                allowed=allowed,
+                precision=PRECISIONS[objective.softmax_precision],
             )
         uniform = torch.randint(len(item_vectors), (objective.num_uniform_negatives,))
         # Uniform draws are their own proposal: expected counts M / V; in-batch ones follow popularity.

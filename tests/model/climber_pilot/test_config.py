@@ -28,6 +28,7 @@ def test_shipped_configurations_load_and_survive_json(path):
         ({"network": {"width": "64"}}, "network.width as int"),
         ({"network": {"width": 65}}, "num_heads to divide"),
         ({"network": {"use_attributes": 1}}, "use_attributes as bool"),
+        ({"objective": {"tamip": "maks"}}, "objective.tamip as one of"),
         ({"objective": {"branch_weights": [1.0]}}, "branch_weights"),
     ],
 )

@@ -69,3 +69,12 @@ def test_a_negative_that_is_the_target_does_not_count(vectors):
         chosen = [target, *(j for j in (1, 2, 0, 5) if j != target)]
         expected += float(scores[chosen].exp().sum().log() - scores[target]) / 3
     assert float(with_target) == pytest.approx(expected)
+
+
+def test_bfloat16_logits_stay_close(vectors):
+    queries, items, targets = (part.float() if part.is_floating_point() else part for part in vectors)
+    exact = full_softmax_loss(queries, items, targets, 1.0)
+    rough = full_softmax_loss(queries, items, targets, 1.0, precision=torch.bfloat16)
+    assert rough.dtype == torch.float32
+    assert float(rough) == pytest.approx(float(exact), rel=0.02)
+    assert float(rough) != float(exact)
