@@ -73,6 +73,17 @@ def coverage(recommended: np.ndarray, num_items: int) -> float:
     return len(rows) / num_items
 
 
+def list_overlap(recommended: np.ndarray, num_items: int) -> float:
+    """Mean share of a list that the list of another user has too, over all pairs of users; 1 where everybody gets the
+    same, NaN for fewer than two lists. recommended: int rows [Q, K] below num_items, unique in each list."""
+    num_lists, length = recommended.shape
+    if num_lists < 2:
+        return float("nan")
+    # An item in c lists is shared by c (c - 1) ordered pairs: no pair has to be looked at.
+    counts = np.bincount(recommended.ravel(), minlength=num_items).astype(np.float64)
+    return float((counts * (counts - 1)).sum() / (num_lists * (num_lists - 1) * length))
+
+
 def mean_and_standard_error(values: np.ndarray) -> Estimate:
     """Mean and s / sqrt(N) with the unbiased s. values: [N], independent; both NaN for N = 0."""
     values = np.asarray(values, dtype=np.float64)

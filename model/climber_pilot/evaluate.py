@@ -23,7 +23,7 @@ from model.climber_pilot.ranking import blocks, encode_targets, hide_seen, rank_
 from model.climber_pilot.report import write_report
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
-from model.metrics import condition_compliance, coverage, hit_rate, ndcg
+from model.metrics import condition_compliance, coverage, hit_rate, list_overlap, ndcg
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def unconditional(
     group: str,
     exclude_seen: bool,
 ) -> list[dict[str, Any]]:
-    """HR, NDCG and coverage of the model and the baselines, no instruction."""
+    """HR, NDCG, coverage and overlap between users of the model and the baselines, no instruction."""
     queries, vectors = encode_targets(checkpoint.model, histories, targets, None, None)
     target_rows = torch.from_numpy(histories.rows[targets.event])
     rows = []
@@ -95,8 +95,12 @@ def unconditional(
             shown.append(scores.topk(min(CUTS[-1], scores.shape[1])).indices)
         name = scorer.name if scorer else "Climber-Pilot"
         figures = ranking_figures(torch.cat(ranks).numpy())
-        share = coverage(torch.cat(shown).numpy(), len(vectors))
-        rows.append({"group": group, "model": name, "users": len(targets), **figures, "coverage@50": share})
+        top = torch.cat(shown).numpy()
+        variety = {
+            "coverage@50": coverage(top, len(vectors)),
+            "overlap@10": list_overlap(top[:, : CUTS[0]], len(vectors)),
+        }
+        rows.append({"group": group, "model": name, "users": len(targets), **figures, **variety})
     return rows
 
 

@@ -38,9 +38,10 @@ def markdown(report: dict[str, Any]) -> str:
         report["protocol"],
         "",
     ]
-    lines += ["| listeners | model | users | HR@10 | HR@20 | HR@50 | NDCG@10 | coverage@50 |", "|" + "--|" * 8]
+    lines += ["| listeners | model | users | HR@10 | HR@20 | HR@50 | NDCG@10 | coverage@50 | overlap@10 |"]
+    lines += ["|" + "--|" * 9]
     for row in report["unconditional"]:
-        figures = [row[name] for name in ("hr@10", "hr@20", "hr@50", "ndcg@10", "coverage@50")]
+        figures = [row[name] for name in ("hr@10", "hr@20", "hr@50", "ndcg@10", "coverage@50", "overlap@10")]
         cells = [row["group"], row["model"], str(row["users"]), *(f"{100 * figure:.2f} %" for figure in figures)]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "![ranking](ranking.png)", "", "## With an instruction (a true attribute value of the target)", ""]

@@ -10,6 +10,7 @@ from model.metrics import (
     coverage,
     hit_rate,
     hits,
+    list_overlap,
     mean_and_standard_error,
     ndcg,
     recall_at,
@@ -99,3 +100,13 @@ def test_nothing_measured_is_nan_and_one_value_has_no_error() -> None:
 def test_wrong_arguments_are_value_errors(call: Callable[[], float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_list_overlap_is_the_mean_over_all_pairs():
+    lists = np.array([[0, 1, 2], [2, 1, 5], [3, 4, 6], [0, 1, 2]])
+    shares = [
+        len(set(a) & set(b)) / 3 for i, a in enumerate(lists.tolist()) for j, b in enumerate(lists.tolist()) if i != j
+    ]
+    assert list_overlap(lists, 7) == pytest.approx(sum(shares) / len(shares))
+    assert list_overlap(np.array([[4, 2]] * 5), 7) == 1.0
+    assert np.isnan(list_overlap(np.array([[1, 2]]), 7))
