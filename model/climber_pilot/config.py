@@ -39,6 +39,7 @@ class ObjectiveConfig:
     tamip: "off" reads every target at the event before it, "readout" at the last event outside its safety interval,
         "mask" applies Eq. 1 literally to one random anchor per history.
     targets: "novel" leaves out events whose item the user has had before (they are removed from answers anyway).
+    shuffle_ties: give events of one user and time a new order every epoch (coarse timestamps).
     held_out_user_share: users kept out of training, for figures about listeners the model never saw.
     """
 
@@ -46,6 +47,7 @@ class ObjectiveConfig:
     safety_interval_s: int = 900
     targets: Literal["novel", "all"] = "novel"
     held_out_user_share: float = 0.0
+    shuffle_ties: bool = False
     loss: Literal["full_softmax", "sampled_softmax"] = "full_softmax"
     softmax_precision: Literal["float32", "bfloat16"] = "float32"
     num_uniform_negatives: int = 512

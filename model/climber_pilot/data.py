@@ -25,7 +25,7 @@ class TrainingPieces:
     """Training histories cut into pieces of at most max_history + 1 events that overlap by one: every event but a
     user's first is a target exactly once."""
 
-    def __init__(self, split: Split, max_history: int, novel_only: bool) -> None:
+    def __init__(self, split: Split, max_history: int, novel_only: bool, shuffle_ties: bool = False) -> None:
         starts, stops = [], []
         for first, stop in zip(split.histories.offsets[:-1].tolist(), split.train_stop.tolist(), strict=True):
             for start in range(first, max(first, stop - 1), max_history):
@@ -35,12 +35,22 @@ class TrainingPieces:
         self.stops = np.array(stops, dtype=np.int64)
         self.histories = split.histories
         self.novel_only = novel_only
+        self._order = np.arange(len(self.histories.rows))
+        # Held-out events must not trade places with training events of the same time.
+        user = np.repeat(np.arange(len(self.histories)), np.diff(self.histories.offsets))
+        self._segment = 2 * user + (self._order >= split.train_stop[user]) if shuffle_ties else None
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def epoch(self, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-        """Piece numbers of an epoch's batches: shuffled, pieces of similar length together (less padding)."""
+        """Piece numbers of an epoch's batches: shuffled, pieces of similar length together (less padding).
+
+        With shuffle_ties the events of one user and time get a new order for the epoch: where time is coarse, the order
+        that a log happens to have inside a day is no signal.
+        """
+        if self._segment is not None:
+            self._order = np.lexsort((rng.random(len(self._order)), self.histories.time_s, self._segment))
         noisy_length = (self.stops - self.starts) * rng.uniform(0.8, 1.25, len(self))
         order = np.argsort(noisy_length, kind="stable")
         batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
@@ -48,22 +58,25 @@ class TrainingPieces:
 
     def batch(self, pieces: np.ndarray) -> Batch:
         """The chosen pieces, padded to the longest."""
-        history = pad_histories(self.histories, self.starts[pieces], self.stops[pieces])
+        history = pad_histories(self.histories, self.starts[pieces], self.stops[pieces], self._order)
         event = np.arange(history.rows.shape[1])
         flat = self.starts[pieces][:, None] + event
         inside = flat < self.stops[pieces][:, None]
         target_ok = inside & (event > 0)
         if self.novel_only:
-            target_ok &= self.histories.novel[np.where(inside, flat, 0)]
+            target_ok &= self.histories.novel[self._order[np.where(inside, flat, 0)]]
         return Batch(history, torch.from_numpy(target_ok))
 
 
-def pad_histories(histories: Histories, starts: np.ndarray, stops: np.ndarray) -> HistoryBatch:
-    """Events [start, stop) of the flat arrays as a right-padded batch."""
+def pad_histories(
+    histories: Histories, starts: np.ndarray, stops: np.ndarray, order: np.ndarray | None = None
+) -> HistoryBatch:
+    """Events [start, stop) of the flat arrays, or of another `order` of them, as a right-padded batch."""
     lengths = stops - starts
     flat = starts[:, None] + np.arange(max(1, int(lengths.max(initial=1))))
     inside = flat < stops[:, None]
     flat = np.where(inside, flat, 0)
+    flat = flat if order is None else order[flat]
     return HistoryBatch(
         rows=torch.from_numpy(np.where(inside, histories.rows[flat], 0)),
         time_s=torch.from_numpy(np.where(inside, histories.time_s[flat], 0)),

@@ -43,7 +43,7 @@ class Training:
                 f"expected event times for tamip={objective.tamip!r}, but {dataset.name} has only an order"
             )
         split = leave_one_out(histories, objective.targets, objective.held_out_user_share)
-        pieces = TrainingPieces(split, config.network.max_history, objective.targets == "novel")
+        pieces = TrainingPieces(split, config.network.max_history, objective.targets == "novel", objective.shuffle_ties)
         if not len(pieces):
             raise ValueError(f"expected users with at least two training events, got none in {dataset.name}")
         sampler = ConditionSampler(catalogue, dataset.instructable)

@@ -1,6 +1,9 @@
 """Training pieces and condition draws."""
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import torch
 
 from model.climber_pilot.data import ConditionSampler, TrainingPieces, target_histories
@@ -69,3 +72,22 @@ def test_an_item_without_values_gets_no_condition():
     sampler = ConditionSampler(CATALOGUE, ())
     assert sampler.draw(np.arange(40), 0.0, np.random.default_rng(0)).tolist() == [0] * 40
     assert torch.equal(sampler.table.offsets, torch.tensor([0]))
+
+
+def test_shuffled_ties_move_only_within_a_user_a_time_and_the_training_part():
+    dataset = small_dataset(users=20, events=12)
+    daily = replace(dataset, interactions=dataset.interactions.with_columns(pl.col("event_time_s") // 7_200 * 7_200))
+    split = leave_one_out(Histories.of(daily, CATALOGUE), "all")
+    pieces = TrainingPieces(split, 50, novel_only=False, shuffle_ties=True)
+    orders = set()
+    for seed in range(5):
+        pieces.epoch(8, np.random.default_rng(seed))
+        batch = pieces.batch(np.arange(len(pieces)))
+        for row, (start, stop) in enumerate(zip(pieces.starts, pieces.stops, strict=True)):
+            rows, times = batch.history.rows[row, : stop - start], batch.history.time_s[row, : stop - start]
+            assert times.tolist() == split.histories.time_s[start:stop].tolist()
+            for time_s in set(times.tolist()):
+                original = split.histories.rows[start:stop][split.histories.time_s[start:stop] == time_s]
+                assert sorted(rows[times == time_s].tolist()) == sorted(original.tolist())
+        orders.add(tuple(batch.history.rows.flatten().tolist()))
+    assert len(orders) == 5
