@@ -46,6 +46,9 @@ class TrainingPieces:
     def epoch(self, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
         """Piece numbers of an epoch's batches: shuffled, pieces of similar length together (less padding).
 
+        batch_size is the mean number of pieces. Batches hold about equally many events, so that an event of a long
+        history weighs as much as one of a short history.
+
         With shuffle_ties the events of one user and time get a new order for the epoch: where time is coarse, the order
         that a log happens to have inside a day is no signal.
         """
@@ -53,7 +56,9 @@ class TrainingPieces:
             self._order = np.lexsort((rng.random(len(self._order)), self.histories.time_s, self._segment))
         noisy_length = (self.stops - self.starts) * rng.uniform(0.8, 1.25, len(self))
         order = np.argsort(noisy_length, kind="stable")
-        batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+        lengths = (self.stops - self.starts)[order]
+        events_per_batch = batch_size * lengths.mean()
+        batches = np.split(order, np.flatnonzero(np.diff(lengths.cumsum() // events_per_batch)) + 1)
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def batch(self, pieces: np.ndarray) -> Batch:

@@ -16,6 +16,7 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import Tensor
 
+from model.allocator import keep_freed_buffers
 from model.climber_pilot.checkpoint import save_description, stage_folder
 from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
 from model.climber_pilot.data import Batch
@@ -115,6 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
     parser.add_argument("--skip-bad-rows", action="store_true")
     arguments = parser.parse_args(argv)
+    keep_freed_buffers()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         config = load_config(arguments.config)
