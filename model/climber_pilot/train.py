@@ -17,11 +17,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from model.allocator import keep_freed_buffers
-from model.climber_pilot.checkpoint import save_description, stage_folder
+from model.climber_pilot.checkpoint import load_checkpoint, save_description, stage_folder
 from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
 from model.climber_pilot.data import Batch
+from model.climber_pilot.evaluate import evaluate
 from model.climber_pilot.histories import Targets
 from model.climber_pilot.ranking import encode_targets, target_ranks
+from model.climber_pilot.report import write_report
 from model.climber_pilot.stages import Training, finetune_step, popularity, pretrain_step
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
@@ -115,6 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
     parser.add_argument("--skip-bad-rows", action="store_true")
+    parser.add_argument("--evaluate", action="store_true", help="write the report of the checkpoint beside it")
     arguments = parser.parse_args(argv)
     keep_freed_buffers()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -122,6 +125,9 @@ def main(argv: list[str] | None = None) -> int:
         config = load_config(arguments.config)
         dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
         folder = train(arguments.stage, config, dataset, arguments.out, resume=arguments.resume)
+        if arguments.evaluate:
+            write_report(evaluate(load_checkpoint(folder), dataset), folder / "report")
+            sys.stdout.write((folder / "report" / "report.md").read_text())
     except (ValueError, OSError) as error:
         logger.error("%s", error)
         return 2
