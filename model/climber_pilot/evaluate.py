@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model.allocator import keep_freed_buffers
 from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
 from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint
 from model.climber_pilot.data import ConditionSampler
@@ -205,7 +204,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep-seen", action="store_true", help="rank items of the user's own history too")
     parser.add_argument("--skip-bad-rows", action="store_true")
     arguments = parser.parse_args(argv)
-    keep_freed_buffers()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)

@@ -11,7 +11,7 @@ from model.climber_pilot.data import target_histories
 from model.climber_pilot.histories import Histories, Targets
 from model.climber_pilot.network import ClimberPilot
 
-BATCH_USERS = 512
+BATCH_USERS = 256
 
 
 def encode_targets(

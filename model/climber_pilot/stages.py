@@ -74,7 +74,7 @@ class Training:
         """The configured softmax loss of one branch."""
         objective, temperature = self.config.objective, self._temperature
         if objective.loss == "full_softmax" or allowed is not None:
-            smoothing = objective.label_smoothing
+            smoothing = 0.0 if allowed is not None else objective.label_smoothing
             return full_softmax_loss(
                 queries,
                 item_vectors,

@@ -16,7 +16,6 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.allocator import keep_freed_buffers
 from model.climber_pilot.checkpoint import load_checkpoint, save_description, stage_folder
 from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
 from model.climber_pilot.data import Batch
@@ -119,7 +118,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--skip-bad-rows", action="store_true")
     parser.add_argument("--evaluate", action="store_true", help="write the report of the checkpoint beside it")
     arguments = parser.parse_args(argv)
-    keep_freed_buffers()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         config = load_config(arguments.config)

@@ -71,10 +71,44 @@ def test_a_negative_that_is_the_target_does_not_count(vectors):
     assert float(with_target) == pytest.approx(expected)
 
 
-def test_bfloat16_logits_stay_close(vectors):
-    queries, items, targets = (part.float() if part.is_floating_point() else part for part in vectors)
-    exact = full_softmax_loss(queries, items, targets, 1.0)
-    rough = full_softmax_loss(queries, items, targets, 1.0, precision=torch.bfloat16)
-    assert rough.dtype == torch.float32
-    assert float(rough) == pytest.approx(float(exact), rel=0.02)
-    assert float(rough) != float(exact)
+@pytest.mark.parametrize("rows", [1, 255, 256, 700])
+@pytest.mark.parametrize("variant", ["plain", "smoothed", "allowed"])
+def test_chunks_equal_the_cross_entropy_of_the_whole_with_every_gradient(rows, variant):
+    generator = torch.Generator().manual_seed(rows)
+    queries = torch.randn(rows, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    items = torch.randn(40, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(40, (rows,), generator=generator)
+    smoothing = 0.2 if variant == "smoothed" else 0.0
+    allowed = None
+    logits = queries @ items.T / 0.3
+    if variant == "allowed":
+        allowed = torch.rand(rows, 40, generator=generator) < 0.3
+        allowed[torch.arange(rows), targets] = True
+        logits = logits.masked_fill(~allowed, float("-inf"))
+    expected = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+    got = full_softmax_loss(queries, items, targets, 0.3, label_smoothing=smoothing, allowed=allowed)
+    torch.testing.assert_close(got, expected)
+    wanted = torch.autograd.grad(3 * expected, [queries, items])
+    found = torch.autograd.grad(3 * got, [queries, items])
+    torch.testing.assert_close(found, wanted)
+
+
+def test_bfloat16_logits_stay_close():
+    generator = torch.Generator().manual_seed(0)
+    queries = torch.randn(300, 32, generator=generator).requires_grad_()
+    items = torch.randn(500, 32, generator=generator).requires_grad_()
+    targets = torch.randint(500, (300,), generator=generator)
+    losses, gradients = [], []
+    for precision in (torch.float32, torch.bfloat16):
+        losses.append(full_softmax_loss(queries, items, targets, 5.0, precision=precision))
+        gradients.append(torch.autograd.grad(losses[-1], [queries, items]))
+    assert losses[1].dtype == torch.float32
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.01)
+    for exact, rough in zip(*gradients, strict=True):
+        assert 0 < float((rough - exact).norm() / exact.norm()) < 0.01
+
+
+def test_smoothing_and_allowed_items_exclude_each_other(vectors):
+    queries, items, targets = vectors
+    with pytest.raises(ValueError, match="label smoothing"):
+        full_softmax_loss(queries, items, targets, 1.0, label_smoothing=0.1, allowed=torch.ones(3, 6, dtype=torch.bool))
