@@ -30,6 +30,16 @@ logger = logging.getLogger(__name__)
 CUTS = (10, 20, 50)
 HORIZON = 10
 MIN_HORIZON_HISTORY = 5
+SHOWN_FACTS = (
+    "stage",
+    "tamip",
+    "safety_interval_s",
+    "training_targets",
+    "targets_without_visible_history",
+    "cpu_minutes",
+    "data_revision",
+    "git_revision",
+)
 
 
 def evaluate(checkpoint: Checkpoint, dataset: Dataset, *, exclude_seen: bool = True) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def evaluate(checkpoint: Checkpoint, dataset: Dataset, *, exclude_seen: bool = T
             "simulated": dataset.simulated,
             "notes": list(dataset.notes),
             "protocol": protocol(config.objective.targets, exclude_seen),
-            "checkpoint": {key: checkpoint.facts[key] for key in ("stage", "data_revision", "git_revision", "tamip")},
+            "checkpoint": {key: checkpoint.facts[key] for key in SHOWN_FACTS},
             "unconditional": rows,
             "instructed": [
                 instructed(checkpoint, histories, split.test, name, exclude_seen) for name in dataset.instructable

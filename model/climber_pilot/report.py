@@ -37,6 +37,8 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         report["protocol"],
         "",
+        ", ".join(f"{name} {value}" for name, value in report["checkpoint"].items()),
+        "",
     ]
     lines += ["| listeners | model | users | HR@10 | HR@20 | HR@50 | NDCG@10 | coverage@50 | overlap@10 |"]
     lines += ["|" + "--|" * 9]
