@@ -42,14 +42,17 @@ def stage_folder(path: Path) -> Path:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint; raises ValueError where there is none."""
+    """Read a checkpoint; raises ValueError where there is none or its training has not ended."""
     folder = stage_folder(path)
+    facts = json.loads((folder / FACTS_FILE).read_text())
+    if "validation" not in facts:
+        raise ValueError(f"expected a finished training in {folder}; go on with it by --resume")
     config = ClimberPilotConfig.from_json((folder / CONFIG_FILE).read_text())
     catalogue = Catalogue.load(folder / CATALOGUE_FILE)
     model = ClimberPilot(config.network, catalogue)
     model.load_state_dict(load_file(folder / WEIGHTS_FILE))
     popularity = load_arrays(folder / STATISTICS_FILE)["popularity"]
-    return Checkpoint(config, catalogue, model.eval(), popularity, json.loads((folder / FACTS_FILE).read_text()))
+    return Checkpoint(config, catalogue, model.eval(), popularity, facts)
 
 
 def save_description(

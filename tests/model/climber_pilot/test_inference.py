@@ -138,6 +138,16 @@ def test_the_report_is_complete_and_names_what_is_simulated(checkpoint, tmp_path
     assert (tmp_path / "instructed.png").stat().st_size > 5_000
 
 
+def test_an_unfinished_training_is_no_checkpoint(checkpoint, tmp_path):
+    shutil.copytree(checkpoint / "finetune", tmp_path / "finetune")
+    facts = json.loads((tmp_path / "finetune" / "facts.json").read_text())
+    (tmp_path / "finetune" / "facts.json").write_text(json.dumps({k: v for k, v in facts.items() if k != "validation"}))
+    with pytest.raises(ValueError, match="--resume"):
+        load_checkpoint(tmp_path)
+    with pytest.raises(ValueError, match="found none"):
+        load_checkpoint(tmp_path / "nowhere")
+
+
 def test_evaluation_refuses_other_data(checkpoint):
     with pytest.raises(ValueError, match="revision"):
         evaluate(load_checkpoint(checkpoint), small_dataset(seed=5))
