@@ -1,0 +1,169 @@
+"""What one tile of queries x keys is made of, in Triton: rows, visibility, bias. Imported by `fused` alone."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def load_rows(base, rows, ok, stride_row, D: tl.constexpr, BLOCK_D: tl.constexpr, UPCAST: tl.constexpr):
+    """Rows of [rows, D], zero where not ok; as float32 when UPCAST (the interpreter computes bfloat16 wrongly)."""
+    column = tl.arange(0, BLOCK_D)
+    found = tl.load(
+        base + rows.to(tl.int64)[:, None] * stride_row + column[None, :],
+        mask=ok[:, None] & (column < D)[None, :],
+        other=0.0,
+    )
+    if UPCAST:
+        found = found.to(tl.float32)
+    return found
+
+
+@triton.jit
+def store_rows(base, rows, ok, stride_row, values, D: tl.constexpr, BLOCK_D: tl.constexpr):
+    """The reverse of load_rows."""
+    column = tl.arange(0, BLOCK_D)
+    tl.store(
+        base + rows.to(tl.int64)[:, None] * stride_row + column[None, :],
+        values.to(base.dtype.element_ty),
+        mask=ok[:, None] & (column < D)[None, :],
+    )
+
+
+@triton.jit
+def may_match(
+    query_words, queries, ok, union, shared, first_position, position, WORDS: tl.constexpr, GROUPS: tl.constexpr
+):
+    """Which queries of the block could see a key of a block with these summaries, bool [M]. union, shared: pointers."""
+    may = ok & (first_position <= position)
+    if WORDS > 0:
+        own = query_words + queries.to(tl.int64) * (WORDS * (2 + GROUPS))
+        missed = tl.zeros_like(position)
+        for w in tl.static_range(WORDS):
+            all_of = tl.load(own + w, mask=ok, other=0)
+            none_of = tl.load(own + WORDS + w, mask=ok, other=0)
+            missed = missed | (all_of & ~tl.load(union + w)) | (none_of & tl.load(shared + w))
+        may = may & (missed == 0)
+        for g in tl.static_range(GROUPS):
+            hit = tl.zeros_like(position)
+            demanded = tl.zeros_like(position)
+            for w in tl.static_range(WORDS):
+                any_of = tl.load(own + (2 + g) * WORDS + w, mask=ok, other=0)
+                hit = hit | (any_of & tl.load(union + w))
+                demanded = demanded | any_of
+            may = may & ((hit != 0) | (demanded == 0))
+    return may
+
+
+@triton.jit
+def visible_tile(
+    all_of,
+    none_of,
+    any_of,
+    clause_stride,
+    group_stride,
+    queries,
+    query_ok,
+    query_position,
+    hidden_from_s,
+    hidden_to_s,
+    key_words,
+    keys,
+    key_ok,
+    key_position,
+    key_time_s,
+    WORDS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    ANCHORED: tl.constexpr,
+):
+    """Eq. 1, causality, padding and Eq. 5 for every pair, bool [M, N]; the definition is `reference.visible_keys`.
+
+    all_of, none_of, any_of: pointers to the clauses of query 0; strides in words from query to query.
+    """
+    visible = query_ok[:, None] & (key_position[None, :] <= query_position[:, None])
+    if ANCHORED:
+        inside = (key_time_s[None, :] >= hidden_from_s[:, None]) & (key_time_s[None, :] <= hidden_to_s[:, None])
+        visible = visible & (inside == 0)
+    if WORDS > 0:
+        clause = queries.to(tl.int64) * clause_stride
+        group = queries.to(tl.int64) * group_stride
+        held = key_words + keys.to(tl.int64) * WORDS
+        missed = query_position[:, None] * 0 + key_position[None, :] * 0
+        for w in tl.static_range(WORDS):
+            has = tl.load(held + w, mask=key_ok, other=0)
+            wanted = tl.load(all_of + clause + w, mask=query_ok, other=0)
+            refused = tl.load(none_of + clause + w, mask=query_ok, other=0)
+            missed = missed | (wanted[:, None] & ~has[None, :]) | (refused[:, None] & has[None, :])
+        visible = visible & (missed == 0)
+        for g in tl.static_range(GROUPS):
+            hit = query_position[:, None] * 0 + key_position[None, :] * 0
+            demanded = query_position * 0
+            for w in tl.static_range(WORDS):
+                has = tl.load(held + w, mask=key_ok, other=0)
+                wanted = tl.load(any_of + group + g * WORDS + w, mask=query_ok, other=0)
+                hit = hit | (wanted[:, None] & has[None, :])
+                demanded = demanded | wanted
+            visible = visible & ((hit != 0) | (demanded == 0)[:, None])
+    return visible
+
+
+@triton.jit
+def floor_log2(number):
+    """floor(log2(number)) of positive int32: clearing the second highest bit keeps float32 from rounding up."""
+    exact = (number & ~(number >> 1)).to(tl.float32)
+    return (exact.to(tl.int32, bitcast=True) >> 23) - 127
+
+
+@triton.jit
+def position_buckets(query_position, key_position, NUM: tl.constexpr):
+    """`relative_bias.position_bucket` of every pair, int32 [M, N]."""
+    distance = tl.maximum(query_position[:, None] - key_position[None, :], 0)
+    far = tl.minimum(tl.maximum(distance, 16), 32768)
+    bucket = tl.where(distance < 16, distance, floor_log2(far * far) + 8)
+    return tl.minimum(bucket, NUM - 1)
+
+
+@triton.jit
+def time_buckets(query_time_s, key_time_s, NUM: tl.constexpr):
+    """`relative_bias.time_bucket` of every pair, int32 [M, N]."""
+    gap_s = query_time_s[:, None] - key_time_s[None, :]
+    gap_s = tl.minimum(tl.maximum(gap_s, 0), 2147483646).to(tl.int32)
+    return tl.minimum(floor_log2(gap_s + 1), NUM - 1)
+
+
+@triton.jit
+def logits_tile(
+    query,
+    key,
+    query_position,
+    key_position,
+    query_time_s,
+    key_time_s,
+    position_table,
+    time_table,
+    head,
+    scale,
+    POSITIONS: tl.constexpr,
+    TIMES: tl.constexpr,
+):
+    """Scaled products plus bias of every pair in powers of two, float32 [M, N]."""
+    LOG2_E: tl.constexpr = 1.4426950408889634
+    logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * LOG2_E)
+    if POSITIONS > 0:
+        buckets = position_buckets(query_position, key_position, POSITIONS)
+        logits += tl.load(position_table + head * POSITIONS + buckets).to(tl.float32) * LOG2_E
+    if TIMES > 0:
+        buckets = time_buckets(query_time_s, key_time_s, TIMES)
+        logits += tl.load(time_table + head * TIMES + buckets).to(tl.float32) * LOG2_E
+    return logits
+
+
+@triton.jit
+def table_gradient(buckets, visible, gradient, total, NUM: tl.constexpr):
+    """Add each bucket's share of `gradient` [M, N] to `total` [cells]; only buckets that occur cost anything."""
+    cell = tl.arange(0, total.shape[0])
+    first = tl.min(tl.where(visible, buckets, NUM))
+    last = tl.max(tl.where(visible, buckets, -1))
+    for bucket in range(first, last + 1):
+        share = tl.sum(tl.where(buckets == bucket, gradient, 0.0))
+        total += tl.where(cell == bucket, share, 0.0)
+    return total

@@ -1,0 +1,47 @@
+"""Tile sizes per device, kernel and width: a fixed table, nothing is tuned while serving."""
+
+from typing import Literal, NamedTuple
+
+Kernel = Literal["forward", "backward_query", "backward_key", "serving"]
+
+
+class Tile(NamedTuple):
+    """queries x keys of one tile, and how many warps and pipeline stages work on it."""
+
+    queries: int
+    keys: int
+    warps: int
+    stages: int
+
+
+SMALLEST_WIDTH, LARGEST_WIDTH = 16, 128
+MAX_SPLITS = 16
+"""Programs that share the keys of one user, at most."""
+INTERPRETED = Tile(32, 32, 4, 1)
+"""For the interpreter, whose cost is the number of tiles."""
+
+# (kernel, bytes per number) -> largest padded head width -> tile. Shapes that compile without spills for sm_80, sm_90
+# and sm_100 (tests/kernels/guided_attention/test_compile.py); none of them has been timed on a device yet.
+TILES: dict[tuple[Kernel, int], dict[int, Tile]] = {
+    ("forward", 2): {32: Tile(64, 64, 4, 2), 64: Tile(64, 64, 4, 2), 128: Tile(64, 64, 4, 2)},
+    ("forward", 4): {32: Tile(32, 32, 4, 1), 64: Tile(32, 32, 4, 1), 128: Tile(32, 32, 4, 1)},
+    ("backward_query", 2): {32: Tile(64, 64, 4, 1), 64: Tile(64, 64, 4, 1), 128: Tile(64, 64, 8, 1)},
+    ("backward_query", 4): {32: Tile(32, 32, 4, 1), 64: Tile(32, 32, 4, 1), 128: Tile(32, 32, 8, 1)},
+    ("backward_key", 2): {32: Tile(64, 64, 4, 1), 64: Tile(64, 64, 4, 1), 128: Tile(64, 64, 8, 1)},
+    ("backward_key", 4): {32: Tile(32, 32, 4, 1), 64: Tile(32, 32, 4, 1), 128: Tile(32, 32, 8, 1)},
+    ("serving", 2): {32: Tile(16, 64, 4, 2), 64: Tile(16, 64, 4, 2), 128: Tile(16, 64, 4, 2)},
+    ("serving", 4): {32: Tile(16, 32, 4, 1), 64: Tile(16, 32, 4, 1), 128: Tile(16, 32, 4, 1)},
+}
+
+
+def padded_width(width: int) -> int:
+    """Head width as the tensor cores take it: the next power of two, 16 at least; ValueError above 128."""
+    if not 1 <= width <= LARGEST_WIDTH:
+        raise ValueError(f"expected a head width of 1 to {LARGEST_WIDTH}, got {width}")
+    return max(SMALLEST_WIDTH, 1 << (width - 1).bit_length())
+
+
+def tile_of(kernel: Kernel, width: int, number_bytes: int) -> Tile:
+    """The tile for a head width and a number size (2 or 4 bytes)."""
+    by_width = TILES[kernel, number_bytes]
+    return by_width[min(limit for limit in by_width if limit >= padded_width(width))]
