@@ -73,7 +73,7 @@ def backward_key_kernel(
     key_rows = tl.load(key_row + batch * num_keys + keys, mask=in_range, other=0)
     own_words = query_words + batch * num_queries * (WORDS * (2 + GROUPS))
     held_words = key_words + batch * num_keys * WORDS
-    time_s = tl.zeros([BLOCK_N], tl.int64)
+    time_s = tl.zeros([BLOCK_N], tl.int32)
     if ANCHORED or TIMES > 0:
         time_s = tl.load(key_time_s + batch * num_keys + keys, mask=key_ok, other=0)
     key = load_rows(k + batch * k_batch + head * k_head, key_rows, key_ok, k_stride, D, BLOCK_D, UPCAST)
@@ -89,7 +89,7 @@ def backward_key_kernel(
         query_ok = queries < num_queries
         position = tl.load(query_position + batch * num_queries + queries, mask=query_ok, other=-1)
         may = may_match(own_words, queries, query_ok, union + bits, shared + bits, first, position, WORDS, GROUPS)
-        from_s = tl.zeros([BLOCK_M], tl.int64)
+        from_s = tl.zeros([BLOCK_M], tl.int32)
         to_s = from_s
         asked_s = from_s
         if ANCHORED:

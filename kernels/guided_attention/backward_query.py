@@ -97,7 +97,7 @@ def backward_query_kernel(
     position = tl.load(query_position + batch * num_queries + queries, mask=query_ok, other=-1)
     own_words = query_words + batch * num_queries * (WORDS * (2 + GROUPS))
     held_words = key_words + batch * num_keys * WORDS
-    from_s = tl.zeros([BLOCK_M], tl.int64)
+    from_s = tl.zeros([BLOCK_M], tl.int32)
     to_s = from_s
     asked_s = from_s
     if ANCHORED:
@@ -136,7 +136,7 @@ def backward_query_kernel(
             held = tl.load(key_position + batch * num_keys + keys, mask=key_ok, other=2147483647)
             key_ok = held != 2147483647
             key_rows = tl.load(key_row + batch * num_keys + keys, mask=key_ok, other=0)
-            time_s = tl.zeros([BLOCK_N], tl.int64)
+            time_s = tl.zeros([BLOCK_N], tl.int32)
             if ANCHORED or TIMES > 0:
                 time_s = tl.load(key_time_s + batch * num_keys + keys, mask=key_ok, other=0)
             visible = visible_tile(

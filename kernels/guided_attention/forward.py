@@ -80,7 +80,7 @@ def forward_kernel(
     position = tl.load(query_position + batch * num_queries + queries, mask=query_ok, other=-1)
     own_words = query_words + batch * num_queries * (WORDS * (2 + GROUPS))
     held_words = key_words + batch * num_keys * WORDS
-    from_s = tl.zeros([BLOCK_M], tl.int64)
+    from_s = tl.zeros([BLOCK_M], tl.int32)
     to_s = from_s
     asked_s = from_s
     if ANCHORED:
@@ -122,7 +122,7 @@ def forward_kernel(
             # Padding is neither read nor multiplied, whatever it holds.
             key_ok = held != 2147483647
             key_rows = tl.load(key_row + batch * num_keys + keys, mask=key_ok, other=0)
-            time_s = tl.zeros([BLOCK_N], tl.int64)
+            time_s = tl.zeros([BLOCK_N], tl.int32)
             if ANCHORED or TIMES > 0:
                 time_s = tl.load(key_time_s + batch * num_keys + keys, mask=key_ok, other=0)
             visible = visible_tile(

@@ -66,7 +66,7 @@ def fused_serving(
         serving_kernel[(B * H, splits)](
             *(q, k, v, given(own_key, q), given(own_value, q), out, log_sum),
             *(query_position.contiguous(), _starts(key_start, key_length), key_length.contiguous()),
-            *(part.contiguous() for part in clauses),
+            *(part.contiguous().view(torch.int32) for part in clauses),
             given(key_attributes, key_length).contiguous().view(torch.int32),
             _dense(None if bias is None else bias.query_time_s, key_length),
             *(_dense(key_time_s, key_length), _dense(query_anchor_s, key_length)),

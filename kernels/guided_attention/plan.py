@@ -9,15 +9,15 @@ from kernels.guided_attention.predicate import ConditionBits
 
 INVISIBLE = 2**31 - 1
 """Position of a padding key: after every query."""
-NEVER_S = 2**62
-"""A time that no safety interval holds."""
+FAR_S = 2**30 - 1
+"""Times count from the history's first event; more than 34 years away count as 34 years, so that gaps fit 32 bits."""
 
 
 class Blocks(NamedTuple):
     """What a block of keys holds, one row per block: enough to know that none of its keys can match.
 
     first_position: int32 [B, blocks]; union, shared: int32 [B, blocks, words], bits of any key, bits of all keys;
-    first_s, last_s: int64 [B, blocks].
+    first_s, last_s: int32 [B, blocks].
     """
 
     first_position: Tensor
@@ -31,7 +31,8 @@ class Plan(NamedTuple):
     """Rows in visiting order: like conditions together, like attributes together, by position within.
 
     query_row: int32 [B, Q], key_row: int32 [B, N], where each row lies in q, k and v. position: int32. query_words:
-    int32 [B, Q, words * (2 + groups)] as all, none, any groups; key_words: int32 [B, N, words]; times: int64.
+    int32 [B, Q, words * (2 + groups)] as all, none, any groups; key_words: int32 [B, N, words]; times: int32, in seconds from the first
+    event of the history.
     """
 
     query_row: Tensor
@@ -83,9 +84,7 @@ def make_plan(
             query_words = query_words.gather(1, query_row[:, :, None].expand_as(query_words))
     elif reorder:
         query_row = query_position.argsort(dim=1, stable=True)
-    empty = torch.zeros(num_rows, 0, dtype=torch.int64, device=device)
-    anchored = query_anchor_s is not None
-    hidden_to_s = query_anchor_s.gather(1, query_row) if query_anchor_s is not None else empty
+    start_s = query_row.new_zeros(num_rows, 1) if key_time_s is None else key_time_s[:, :1]
     return Plan(
         query_row.int().contiguous(),
         key_row.int().contiguous(),
@@ -93,10 +92,10 @@ def make_plan(
         key_position.gather(1, key_row).int(),
         query_words.contiguous(),
         key_words.contiguous(),
-        query_time_s.gather(1, query_row) if query_time_s is not None else empty,
-        hidden_to_s - safety_interval_s if anchored else empty,
-        hidden_to_s,
-        key_time_s.gather(1, key_row) if key_time_s is not None else empty,
+        _seconds_since(start_s, query_time_s, query_row),
+        _seconds_since(start_s + safety_interval_s, query_anchor_s, query_row),
+        _seconds_since(start_s, query_anchor_s, query_row),
+        _seconds_since(start_s, key_time_s, key_row),
         words,
         groups,
     )
@@ -112,8 +111,8 @@ def summarise(plan: Plan, block: int) -> Blocks:
         shared = _folded(plan.key_words.masked_fill(padding[:, :, None], -1), block, -1, torch.bitwise_and)
     first_s = last_s = plan.key_time_s
     if plan.hidden_to_s.shape[1]:
-        first_s = _blocked(plan.key_time_s.masked_fill(padding, NEVER_S), block, NEVER_S).amin(2)
-        last_s = _blocked(plan.key_time_s.masked_fill(padding, -NEVER_S), block, -NEVER_S).amax(2)
+        first_s = _blocked(plan.key_time_s.masked_fill(padding, 2**31 - 1), block, 2**31 - 1).amin(2)
+        last_s = _blocked(plan.key_time_s.masked_fill(padding, -(2**31)), block, -(2**31)).amax(2)
     return Blocks(first_position, union, shared, first_s, last_s)
 
 
@@ -136,6 +135,13 @@ def _by_condition(condition: ConditionBits, position: Tensor) -> Tensor:
         mixed = mixed ^ (mixed >> 29)
     order = position.argsort(dim=1, stable=True)
     return order.gather(1, mixed.gather(1, order).argsort(dim=1, stable=True))
+
+
+def _seconds_since(start_s: Tensor, time_s: Tensor | None, row: Tensor) -> Tensor:
+    """Times of the rows after start_s [B, 1]; int32 [B, rows], [B, 0] where there are none."""
+    if time_s is None:
+        return torch.zeros(len(row), 0, dtype=torch.int32, device=row.device)
+    return (time_s.gather(1, row) - start_s).clamp(-FAR_S, FAR_S).int()
 
 
 def _int32_words(words: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Imported by `fused` alone."""
 import triton
 import triton.language as tl
 
-from kernels.guided_attention.tile import load_rows, logits_tile, visible_tile
+from kernels.guided_attention.tile import load_rows, logits_tile, seconds_since, visible_tile
 
 
 @triton.jit
@@ -74,12 +74,20 @@ def serving_kernel(
     position = tl.load(query_position + batch * num_queries + queries, mask=query_ok, other=-1).to(tl.int32)
     start = tl.load(key_start + batch)
     length = tl.load(key_length + batch)
-    to_s = tl.zeros([BLOCK_M], tl.int64)
-    asked_s = to_s
+    held_time_s = key_time_s + batch * batch_keys + start
+    from_s = tl.zeros([BLOCK_M], tl.int32)
+    to_s = from_s
+    asked_s = from_s
+    start_s = start * 0
+    if ANCHORED or TIMES > 0:
+        start_s = tl.load(held_time_s)
     if ANCHORED:
-        to_s = tl.load(hidden_to_s + batch * num_queries + queries, mask=query_ok, other=0)
+        anchor_s = tl.load(hidden_to_s + batch * num_queries + queries, mask=query_ok, other=0)
+        from_s = seconds_since(start_s, anchor_s - safety_interval_s)
+        to_s = seconds_since(start_s, anchor_s)
     if TIMES > 0:
         asked_s = tl.load(query_time_s + batch * num_queries + queries, mask=query_ok, other=0)
+        asked_s = seconds_since(start_s, asked_s)
     query = load_rows(q + batch * q_batch + head * q_head, queries, query_ok, q_stride, D, BLOCK_D, UPCAST)
 
     peak = tl.full([BLOCK_M], -1e30, tl.float32)
@@ -99,17 +107,16 @@ def serving_kernel(
     share = tl.cdiv(tl.cdiv(end, BLOCK_N), SPLITS) * BLOCK_N
     clause = batch * num_queries * WORDS
     held_words = key_words + (batch * batch_keys + start) * WORDS
-    held_time_s = key_time_s + batch * batch_keys + start
     for first in range(split * share, tl.minimum(end, (split + 1) * share), BLOCK_N):
         keys = (first + tl.arange(0, BLOCK_N)).to(tl.int32)
         key_ok = keys < length
         held = tl.where(key_ok, keys, 2147483647)
-        time_s = tl.zeros([BLOCK_N], tl.int64)
+        time_s = tl.zeros([BLOCK_N], tl.int32)
         if ANCHORED or TIMES > 0:
-            time_s = tl.load(held_time_s + keys, mask=key_ok, other=0)
+            time_s = seconds_since(start_s, tl.load(held_time_s + keys, mask=key_ok, other=0))
         visible = visible_tile(
             all_of + clause, none_of + clause, any_of + clause * GROUPS, WORDS, WORDS * GROUPS,
-            queries, query_ok, position, to_s - safety_interval_s, to_s, held_words, keys, key_ok, held, time_s,
+            queries, query_ok, position, from_s, to_s, held_words, keys, key_ok, held, time_s,
             WORDS, GROUPS, ANCHORED,
         )  # fmt: skip
         # Keys and values are the traffic: what no query of the user can see stays where it is.

@@ -107,6 +107,12 @@ def visible_tile(
 
 
 @triton.jit
+def seconds_since(start_s, time_s):
+    """Times after start_s in 32 bits, as in `plan`."""
+    return tl.minimum(tl.maximum(time_s - start_s, -1073741823), 1073741823).to(tl.int32)
+
+
+@triton.jit
 def floor_log2(number):
     """floor(log2(number)) of positive int32: clearing the second highest bit keeps float32 from rounding up."""
     exact = (number & ~(number >> 1)).to(tl.float32)
@@ -125,8 +131,7 @@ def position_buckets(query_position, key_position, NUM: tl.constexpr):
 @triton.jit
 def time_buckets(query_time_s, key_time_s, NUM: tl.constexpr):
     """`relative_bias.time_bucket` of every pair, int32 [M, N]."""
-    gap_s = query_time_s[:, None] - key_time_s[None, :]
-    gap_s = tl.minimum(tl.maximum(gap_s, 0), 2147483646).to(tl.int32)
+    gap_s = tl.maximum(query_time_s[:, None] - key_time_s[None, :], 0)
     return tl.minimum(floor_log2(gap_s + 1), NUM - 1)
 
 
