@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from kernels.guided_attention.tile import load_rows, logits_tile, may_match, store_rows, visible_tile
+from kernels.guided_attention.tile import load_rows, mask_tile, may_match, store_rows, visible_tile
 
 
 @triton.jit
@@ -110,10 +110,11 @@ def backward_key_kernel(
             upstream = load_rows(upstream_base, rows, query_ok, out_stride, D, BLOCK_D, UPCAST)
             denominator = tl.load(log_sum + pair.to(tl.int64) * num_queries + rows, mask=query_ok, other=0.0)
             centre = tl.load(inner + pair.to(tl.int64) * num_queries + rows, mask=query_ok, other=0.0)
-            logits = logits_tile(
-                query, key, position, held, asked_s, time_s, position_table, time_table, head, scale, POSITIONS, TIMES
+            added = mask_tile(
+                visible, position, held, asked_s, time_s, position_table, time_table, head, POSITIONS, TIMES
             )
-            weights = tl.where(visible, tl.exp2(tl.where(visible, logits - denominator[:, None], -1e30)), 0.0)
+            logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * 1.4426950408889634) + added
+            weights = tl.exp2(logits - denominator[:, None])
             value_total = tl.dot(
                 tl.trans(weights.to(upstream.dtype)), upstream, value_total, input_precision="ieee"
             )

@@ -6,13 +6,14 @@ import triton.language as tl
 
 from kernels.guided_attention.tile import (
     load_rows,
-    logits_tile,
+    mask_tile,
     may_match,
     position_buckets,
     store_rows,
     table_gradient,
     time_buckets,
     visible_tile,
+    widest,
 )
 
 
@@ -117,6 +118,9 @@ def backward_query_kernel(
     time_total = tl.zeros([CELLS], tl.float32)
     own_base = (batch * num_queries * num_heads + head) * D
     last_position = tl.max(position)
+    first_asked = tl.min(tl.where(query_ok, position, 2147483647))
+    first_asked_s = tl.min(tl.where(query_ok, asked_s, 1073741823))
+    last_asked_s = tl.max(tl.where(query_ok, asked_s, -1073741823))
     for block in range(0, num_blocks):
         summary = batch * num_blocks + block
         first = tl.load(first_position + summary)
@@ -145,20 +149,34 @@ def backward_query_kernel(
                 WORDS, GROUPS, ANCHORED,
             )  # fmt: skip
             key = load_rows(k + batch * k_batch + head * k_head, key_rows, key_ok, k_stride, D, BLOCK_D, UPCAST)
-            logits = logits_tile(
-                query, key, position, held, asked_s, time_s, position_table, time_table, head, scale, POSITIONS, TIMES
+            added = mask_tile(
+                visible, position, held, asked_s, time_s, position_table, time_table, head, POSITIONS, TIMES
             )
-            weights = tl.where(visible, tl.exp2(tl.where(visible, logits - denominator[:, None], -1e30)), 0.0)
+            logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * 1.4426950408889634) + added
+            weights = tl.exp2(logits - denominator[:, None])
             value = load_rows(v + batch * v_batch + head * v_head, key_rows, key_ok, v_stride, D, BLOCK_D, UPCAST)
             pull = tl.dot(upstream, tl.trans(value), input_precision="ieee")
             slope = weights * (pull - centre[:, None])
             if POSITIONS > 0:
+                latest = tl.max(tl.where(key_ok, held, 0))
+                near, far = widest(first_asked, last_position, first, latest)
                 position_total = table_gradient(
-                    position_buckets(position, held, POSITIONS), visible, slope, position_total, POSITIONS
+                    position_buckets(position, held, POSITIONS),
+                    tl.max(position_buckets(near, near * 0, POSITIONS)),
+                    tl.max(position_buckets(far, far * 0, POSITIONS)),
+                    slope,
+                    position_total,
                 )
             if TIMES > 0:
+                oldest = tl.min(tl.where(key_ok, time_s, 2147483647))
+                newest = tl.max(tl.where(key_ok, time_s, -2147483648))
+                recent, ago = widest(first_asked_s, last_asked_s, oldest, newest)
                 time_total = table_gradient(
-                    time_buckets(asked_s, time_s, TIMES), visible, slope, time_total, TIMES
+                    time_buckets(asked_s, time_s, TIMES),
+                    tl.max(time_buckets(recent, recent * 0, TIMES)),
+                    tl.max(time_buckets(ago, ago * 0, TIMES)),
+                    slope,
+                    time_total,
                 )
             gradient = tl.dot(slope.to(key.dtype), key, gradient, input_precision="ieee")
 

@@ -5,7 +5,7 @@ import triton.language as tl
 
 from kernels.guided_attention.tile import (
     load_rows,
-    logits_tile,
+    mask_tile,
     may_match,
     store_rows,
     visible_tile,
@@ -131,10 +131,10 @@ def forward_kernel(
                 WORDS, GROUPS, ANCHORED,
             )  # fmt: skip
             key = load_rows(k + batch * k_batch + head * k_head, key_rows, key_ok, k_stride, D, BLOCK_D, UPCAST)
-            logits = logits_tile(
-                query, key, position, held, asked_s, time_s, position_table, time_table, head, scale, POSITIONS, TIMES
+            added = mask_tile(
+                visible, position, held, asked_s, time_s, position_table, time_table, head, POSITIONS, TIMES
             )
-            logits = tl.where(visible, logits, float("-inf"))
+            logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * 1.4426950408889634) + added
             higher = tl.maximum(peak, tl.max(logits, 1))
             weights = tl.exp2(logits - higher[:, None])
             fade = tl.exp2(peak - higher)

@@ -4,7 +4,7 @@ Imported by `fused` alone."""
 import triton
 import triton.language as tl
 
-from kernels.guided_attention.tile import load_rows, logits_tile, seconds_since, visible_tile
+from kernels.guided_attention.tile import load_rows, mask_tile, seconds_since, visible_tile
 
 
 @triton.jit
@@ -124,10 +124,10 @@ def serving_kernel(
             rows = start + keys
             seen = tl.max(visible.to(tl.int32), 0) > 0
             key = load_rows(k + batch * k_batch + head * k_head, rows, seen, k_stride, D, BLOCK_D, UPCAST)
-            logits = logits_tile(
-                query, key, position, held, asked_s, time_s, position_table, time_table, head, scale, POSITIONS, TIMES
+            added = mask_tile(
+                visible, position, held, asked_s, time_s, position_table, time_table, head, POSITIONS, TIMES
             )
-            logits = tl.where(visible, logits, float("-inf"))
+            logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * 1.4426950408889634) + added
             higher = tl.maximum(peak, tl.max(logits, 1))
             weights = tl.exp2(logits - higher[:, None])
             fade = tl.exp2(peak - higher)

@@ -136,9 +136,8 @@ def time_buckets(query_time_s, key_time_s, NUM: tl.constexpr):
 
 
 @triton.jit
-def logits_tile(
-    query,
-    key,
+def mask_tile(
+    visible,
     query_position,
     key_position,
     query_time_s,
@@ -146,29 +145,35 @@ def logits_tile(
     position_table,
     time_table,
     head,
-    scale,
     POSITIONS: tl.constexpr,
     TIMES: tl.constexpr,
 ):
-    """Scaled products plus bias of every pair in powers of two, float32 [M, N]."""
+    """What is added to the scaled products, in powers of two: the bias, -inf where not visible; float32 [M, N]."""
+    # One float tile made where the tables are read: it is laid out anew for the products once, the many integer tiles
+    # behind it never.
     LOG2_E: tl.constexpr = 1.4426950408889634
-    logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * LOG2_E)
+    added = query_position[:, None] * 0.0 + key_position[None, :] * 0.0
     if POSITIONS > 0:
         buckets = position_buckets(query_position, key_position, POSITIONS)
-        logits += tl.load(position_table + head * POSITIONS + buckets).to(tl.float32) * LOG2_E
+        added += tl.load(position_table + head * POSITIONS + buckets).to(tl.float32) * LOG2_E
     if TIMES > 0:
         buckets = time_buckets(query_time_s, key_time_s, TIMES)
-        logits += tl.load(time_table + head * TIMES + buckets).to(tl.float32) * LOG2_E
-    return logits
+        added += tl.load(time_table + head * TIMES + buckets).to(tl.float32) * LOG2_E
+    return tl.where(visible, added, float("-inf"))
 
 
 @triton.jit
-def table_gradient(buckets, visible, gradient, total, NUM: tl.constexpr):
-    """Add each bucket's share of `gradient` [M, N] to `total` [cells]; only buckets that occur cost anything."""
+def table_gradient(buckets, first, last, gradient, total):
+    """Add the share of each bucket from first to last of `gradient` [M, N] to `total` [cells]."""
     cell = tl.arange(0, total.shape[0])
-    first = tl.min(tl.where(visible, buckets, NUM))
-    last = tl.max(tl.where(visible, buckets, -1))
     for bucket in range(first, last + 1):
         share = tl.sum(tl.where(buckets == bucket, gradient, 0.0))
         total += tl.where(cell == bucket, share, 0.0)
     return total
+
+
+@triton.jit
+def widest(earliest, latest, lowest, highest):
+    """The smallest and the largest difference of an entry of [earliest, latest] and one of [lowest, highest], [1]."""
+    one = tl.zeros([1], tl.int32)
+    return one + (earliest - highest), one + (latest - lowest)
