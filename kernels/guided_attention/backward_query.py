@@ -23,13 +23,11 @@ def backward_query_kernel(
     k,
     v,
     own_key,
-    own_value,
     out_gradient,
     log_sum,
     inner,
+    own_slope,
     q_gradient,
-    own_key_gradient,
-    own_value_gradient,
     position_gradient,
     time_gradient,
     query_row,
@@ -61,9 +59,6 @@ def backward_query_kernel(
     own_batch,
     own_head,
     own_stride,
-    own_value_batch,
-    own_value_head,
-    own_value_stride,
     out_batch,
     out_head,
     out_stride,
@@ -85,9 +80,9 @@ def backward_query_kernel(
     OWN: tl.constexpr,
     UPCAST: tl.constexpr,
 ):
-    """Gradients of q and the own keys and values [B, Q, H, D], and of the tables per program [programs, CELLS].
+    """Gradients of q [B, Q, H, D], and of the tables per program [programs, CELLS].
 
-    inner: out . out_gradient, float32 [B * H, Q]. CELLS: power of two >= POSITIONS, TIMES.
+    inner, own_slope: of `backward_rows`. CELLS: power of two >= POSITIONS, TIMES.
     """
     pair = tl.program_id(0)
     batch = (pair // num_heads).to(tl.int64)
@@ -116,7 +111,6 @@ def backward_query_kernel(
     gradient = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
     position_total = tl.zeros([CELLS], tl.float32)
     time_total = tl.zeros([CELLS], tl.float32)
-    own_base = (batch * num_queries * num_heads + head) * D
     last_position = tl.max(position)
     first_asked = tl.min(tl.where(query_ok, position, 2147483647))
     first_asked_s = tl.min(tl.where(query_ok, asked_s, 1073741823))
@@ -182,17 +176,9 @@ def backward_query_kernel(
 
     if OWN:
         own = load_rows(own_key + batch * own_batch + head * own_head, rows, query_ok, own_stride, D, BLOCK_D, UPCAST)
-        value_base = own_value + batch * own_value_batch + head * own_value_head
-        answer = load_rows(value_base, rows, query_ok, own_value_stride, D, BLOCK_D, UPCAST).to(tl.float32)
-        own = own.to(tl.float32)
-        asked = query.to(tl.float32)
-        wanted = upstream.to(tl.float32)
-        weight = tl.exp2(tl.sum(asked * own, 1) * (scale * 1.4426950408889634) - denominator)
-        own_slope = weight * (tl.sum(wanted * answer, 1) - centre)
-        gradient += own_slope[:, None] * own
-        key_part = own_slope[:, None] * asked * scale
-        store_rows(own_key_gradient + own_base, rows, query_ok, num_heads * D, key_part, D, BLOCK_D)
-        store_rows(own_value_gradient + own_base, rows, query_ok, num_heads * D, weight[:, None] * wanted, D, BLOCK_D)
+        slope_of_own = tl.load(own_slope + pair.to(tl.int64) * num_queries + rows, mask=query_ok, other=0.0)
+        gradient += slope_of_own[:, None] * own.to(tl.float32)
+    own_base = (batch * num_queries * num_heads + head) * D
     store_rows(q_gradient + own_base, rows, query_ok, num_heads * D, gradient * scale, D, BLOCK_D)
     program = (pair.to(tl.int64) * tl.num_programs(1) + tl.program_id(1)) * CELLS
     if POSITIONS > 0:

@@ -9,9 +9,10 @@ from torch.autograd.function import once_differentiable
 
 from kernels.guided_attention.backward_key import backward_key_kernel
 from kernels.guided_attention.backward_query import backward_query_kernel
+from kernels.guided_attention.backward_rows import backward_rows_kernel
 from kernels.guided_attention.forward import forward_kernel
 from kernels.guided_attention.plan import Blocks, Plan, summarise
-from kernels.guided_attention.tile_sizes import INTERPRETED, Kernel, Tile, padded_width, tile_of
+from kernels.guided_attention.tile_sizes import INTERPRETED, ROWS, Kernel, Tile, padded_width, tile_of
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 
@@ -101,7 +102,7 @@ class _FusedAttention(torch.autograd.Function):
         plan: Plan = ctx.plan
         B, H, Q, D = q.shape
         upstream = dense_rows(gradients[0])
-        inner = (upstream.float() * out.transpose(1, 2).float()).sum(-1).contiguous()
+        inner, own_slope = (torch.empty_like(log_sum) for _ in range(2))
         key_tile, query_tile = tile_for("backward_key", q, ctx.tile), tile_for("backward_query", q, ctx.tile)
         blocks = summarise(plan, query_tile.keys)
         grid = (B * H, _blocks(Q, query_tile.queries))
@@ -113,12 +114,23 @@ class _FusedAttention(torch.autograd.Function):
         tables = (given(position_table, q), given(time_table, q))
         shape = (D**-0.5, H, Q, k.shape[2])
         with device_of(q):
+            backward_rows_kernel[(B * H, _blocks(Q, ROWS))](
+                *(q, given(own_key, q), given(own_value, q), out, upstream, log_sum, inner, own_slope),
+                *(own_gradients or (q, q)),
+                *(*row_strides(q), *row_strides(given(own_key, q))),
+                *(*row_strides(given(own_value, q)), *row_strides(upstream)),
+                *(D**-0.5, H, Q),
+                D=D,
+                BLOCK_D=padded_width(D),
+                BLOCK_M=ROWS,
+                OWN=own_key is not None,
+                UPCAST=interpreted() and q.dtype == torch.bfloat16,
+            )
             backward_query_kernel[grid](
-                *(q, k, v, given(own_key, q), given(own_value, q), upstream, log_sum, inner),
-                *(q_gradient, *(own_gradients or (q, q)), *parts),
+                *(q, k, v, given(own_key, q), upstream, log_sum, inner, own_slope, q_gradient, *parts),
                 *(*mask_arrays(plan, blocks), *tables),
                 *(*row_strides(q), *row_strides(k), *row_strides(v)),
-                *(*row_strides(given(own_key, q)), *row_strides(given(own_value, q)), *row_strides(upstream)),
+                *(*row_strides(given(own_key, q)), *row_strides(upstream)),
                 *(*shape, blocks.first_position.shape[1]),
                 **constants(q, query_tile, plan, position_table, time_table),
                 CELLS=cells,
