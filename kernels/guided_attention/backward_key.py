@@ -50,6 +50,7 @@ def backward_key_kernel(
     num_queries,
     num_keys,
     num_blocks,
+    num_words,
     D: tl.constexpr,
     BLOCK_D: tl.constexpr,
     BLOCK_M: tl.constexpr,
@@ -103,7 +104,7 @@ def backward_key_kernel(
             visible = visible_tile(
                 own_words, own_words + WORDS, own_words + 2 * WORDS, WORDS * (2 + GROUPS), WORDS * (2 + GROUPS),
                 queries, query_ok, position, from_s, to_s, held_words, keys, key_ok, held, time_s,
-                WORDS, GROUPS, ANCHORED,
+                num_words, WORDS, GROUPS, ANCHORED,
             )  # fmt: skip
             query = load_rows(q + batch * q_batch + head * q_head, rows, query_ok, q_stride, D, BLOCK_D, UPCAST)
             upstream_base = out_gradient + batch * out_batch + head * out_head

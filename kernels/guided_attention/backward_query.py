@@ -67,6 +67,7 @@ def backward_query_kernel(
     num_queries,
     num_keys,
     num_blocks,
+    num_words,
     D: tl.constexpr,
     BLOCK_D: tl.constexpr,
     BLOCK_M: tl.constexpr,
@@ -140,7 +141,7 @@ def backward_query_kernel(
             visible = visible_tile(
                 own_words, own_words + WORDS, own_words + 2 * WORDS, WORDS * (2 + GROUPS), WORDS * (2 + GROUPS),
                 queries, query_ok, position, from_s, to_s, held_words, keys, key_ok, held, time_s,
-                WORDS, GROUPS, ANCHORED,
+                num_words, WORDS, GROUPS, ANCHORED,
             )  # fmt: skip
             key = load_rows(k + batch * k_batch + head * k_head, key_rows, key_ok, k_stride, D, BLOCK_D, UPCAST)
             added = mask_tile(

@@ -87,7 +87,7 @@ class _FusedAttention(torch.autograd.Function):
                 *(given(position_table, q), given(time_table, q)),
                 *(*row_strides(q), *row_strides(k), *row_strides(v)),
                 *(*row_strides(given(own_key, q)), *row_strides(given(own_value, q))),
-                *(D**-0.5, H, Q, k.shape[2], blocks.first_position.shape[1]),
+                *(D**-0.5, H, Q, k.shape[2], blocks.first_position.shape[1], plan.words),
                 **constants(q, chosen, plan, position_table, time_table),
                 OWN=own_key is not None,
             )
@@ -131,7 +131,7 @@ class _FusedAttention(torch.autograd.Function):
                 *(*mask_arrays(plan, blocks), *tables),
                 *(*row_strides(q), *row_strides(k), *row_strides(v)),
                 *(*row_strides(given(own_key, q)), *row_strides(upstream)),
-                *(*shape, blocks.first_position.shape[1]),
+                *(*shape, blocks.first_position.shape[1], plan.words),
                 **constants(q, query_tile, plan, position_table, time_table),
                 CELLS=cells,
                 OWN=own_key is not None,
@@ -144,7 +144,7 @@ class _FusedAttention(torch.autograd.Function):
                 *(q, k, v, upstream, log_sum, inner, k_gradient, v_gradient),
                 *(*mask_arrays(plan, blocks), *tables),
                 *(*row_strides(q), *row_strides(k), *row_strides(v), *row_strides(upstream)),
-                *(*shape, num_blocks),
+                *(*shape, num_blocks, plan.words),
                 **constants(q, key_tile, plan, position_table, time_table),
             )
         rows = [gradient.transpose(1, 2) for gradient in (q_gradient, k_gradient, v_gradient, *own_gradients)]

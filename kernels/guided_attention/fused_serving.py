@@ -73,7 +73,7 @@ def fused_serving(
             *(given(position_table, q), given(time_table, q)),
             *(*row_strides(q), *row_strides(k), *row_strides(v)),
             *(*row_strides(given(own_key, q)), *row_strides(given(own_value, q))),
-            *(k.shape[2] if key_start is None else 0, safety_interval_s, D**-0.5, H, P),
+            *(k.shape[2] if key_start is None else 0, safety_interval_s, D**-0.5, H, P, words),
             D=D,
             BLOCK_D=padded_width(D),
             BLOCK_M=chosen.queries,

@@ -48,6 +48,7 @@ def serving_kernel(
     scale,
     num_heads,
     num_queries,
+    num_words,
     D: tl.constexpr,
     BLOCK_D: tl.constexpr,
     BLOCK_M: tl.constexpr,
@@ -117,7 +118,7 @@ def serving_kernel(
         visible = visible_tile(
             all_of + clause, none_of + clause, any_of + clause * GROUPS, WORDS, WORDS * GROUPS,
             queries, query_ok, position, from_s, to_s, held_words, keys, key_ok, held, time_s,
-            WORDS, GROUPS, ANCHORED,
+            num_words, WORDS, GROUPS, ANCHORED,
         )  # fmt: skip
         # Keys and values are the traffic: what no query of the user can see stays where it is.
         if tl.max(tl.max(visible.to(tl.int32), 1), 0) > 0:

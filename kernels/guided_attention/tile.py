@@ -71,6 +71,7 @@ def visible_tile(
     key_ok,
     key_position,
     key_time_s,
+    num_words,
     WORDS: tl.constexpr,
     GROUPS: tl.constexpr,
     ANCHORED: tl.constexpr,
@@ -88,7 +89,8 @@ def visible_tile(
         group = queries.to(tl.int64) * group_stride
         held = key_words + keys.to(tl.int64) * WORDS
         missed = query_position[:, None] * 0 + key_position[None, :] * 0
-        for w in tl.static_range(WORDS):
+        # A loop at run time: unrolled, the words of many attributes would fill the registers all at once.
+        for w in range(0, num_words):
             has = tl.load(held + w, mask=key_ok, other=0)
             wanted = tl.load(all_of + clause + w, mask=query_ok, other=0)
             refused = tl.load(none_of + clause + w, mask=query_ok, other=0)
@@ -97,7 +99,7 @@ def visible_tile(
         for g in tl.static_range(GROUPS):
             hit = query_position[:, None] * 0 + key_position[None, :] * 0
             demanded = query_position * 0
-            for w in tl.static_range(WORDS):
+            for w in range(0, num_words):
                 has = tl.load(held + w, mask=key_ok, other=0)
                 wanted = tl.load(any_of + group + g * WORDS + w, mask=query_ok, other=0)
                 hit = hit | (wanted[:, None] & has[None, :])

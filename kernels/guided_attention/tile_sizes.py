@@ -25,14 +25,14 @@ INTERPRETED = Tile(32, 32, 4, 1)
 # (kernel, bytes per number) -> largest padded head width -> tile. Shapes that compile without spills for sm_80, sm_90
 # and sm_100 (tests/kernels/guided_attention/test_compile.py); none of them has been timed on a device yet.
 TILES: dict[tuple[Kernel, int], dict[int, Tile]] = {
-    ("forward", 2): {32: Tile(64, 64, 4, 2), 64: Tile(64, 64, 4, 2), 128: Tile(64, 64, 4, 2)},
-    ("forward", 4): {32: Tile(32, 32, 4, 1), 64: Tile(32, 32, 4, 1), 128: Tile(32, 32, 4, 1)},
-    ("backward_query", 2): {32: Tile(64, 64, 4, 1), 64: Tile(64, 64, 4, 1), 128: Tile(64, 64, 8, 1)},
-    ("backward_query", 4): {32: Tile(32, 32, 4, 1), 64: Tile(32, 32, 4, 1), 128: Tile(32, 32, 8, 1)},
-    ("backward_key", 2): {32: Tile(64, 64, 4, 1), 64: Tile(64, 64, 4, 1), 128: Tile(64, 64, 8, 1)},
-    ("backward_key", 4): {32: Tile(32, 32, 4, 1), 64: Tile(32, 32, 4, 1), 128: Tile(32, 32, 8, 1)},
-    ("serving", 2): {32: Tile(16, 64, 4, 2), 64: Tile(16, 64, 4, 2), 128: Tile(16, 64, 4, 2)},
-    ("serving", 4): {32: Tile(16, 32, 4, 1), 64: Tile(16, 32, 4, 1), 128: Tile(16, 32, 4, 1)},
+    ("forward", 2): {32: Tile(64, 64, 8, 1), 64: Tile(64, 64, 4, 1), 128: Tile(64, 32, 8, 1)},
+    ("forward", 4): {32: Tile(32, 32, 8, 1), 64: Tile(32, 32, 8, 1), 128: Tile(16, 32, 8, 1)},
+    ("backward_query", 2): {32: Tile(64, 32, 4, 1), 64: Tile(32, 64, 4, 1), 128: Tile(32, 32, 8, 1)},
+    ("backward_query", 4): {32: Tile(32, 32, 8, 1), 64: Tile(32, 32, 8, 1), 128: Tile(16, 32, 8, 1)},
+    ("backward_key", 2): {32: Tile(64, 64, 8, 1), 64: Tile(64, 32, 8, 1), 128: Tile(32, 32, 8, 1)},
+    ("backward_key", 4): {32: Tile(32, 32, 8, 1), 64: Tile(32, 32, 8, 1), 128: Tile(32, 16, 8, 1)},
+    ("serving", 2): {32: Tile(16, 64, 4, 1), 64: Tile(16, 32, 4, 1), 128: Tile(16, 32, 4, 1)},
+    ("serving", 4): {32: Tile(16, 32, 4, 1), 64: Tile(16, 32, 8, 1), 128: Tile(16, 16, 8, 1)},
 }
 
 

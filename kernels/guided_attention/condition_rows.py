@@ -1,0 +1,84 @@
+"""Guided attention for serving on a CPU: conditions as query rows of one attention over shared keys, no gradients."""
+
+import torch
+from torch import Tensor
+
+from kernels.guided_attention.predicate import ConditionBits
+from kernels.guided_attention.relative_bias import RelativeBias, bias_logits
+
+HIDDEN_LOGIT = -1e30
+_flash_on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+
+
+def condition_rows_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    query_position: Tensor,
+    key_length: Tensor,
+    key_attributes: Tensor | None = None,
+    query_condition: ConditionBits | None = None,
+    key_time_s: Tensor | None = None,
+    query_anchor_s: Tensor | None = None,
+    safety_interval_s: int = 0,
+    bias: RelativeBias | None = None,
+    condition_key: Tensor | None = None,
+    condition_value: Tensor | None = None,
+) -> Tensor:
+    """One SDPA call under an additive mask [B, 1 or H, P, N], then each query's own condition key; see `op`."""
+    num_keys = k.shape[2]
+    key_position = torch.arange(num_keys, device=q.device)
+    end = torch.minimum(query_position + 1, key_length[:, None])
+    hidden = key_position >= end[:, :, None]
+    if query_anchor_s is not None and key_time_s is not None:
+        time_s, anchor_s = key_time_s[:, None, :], query_anchor_s[:, :, None]
+        hidden = hidden | ((time_s >= anchor_s - safety_interval_s) & (time_s <= anchor_s))
+    if query_condition is not None and key_attributes is not None:
+        hidden = hidden | violates(key_attributes, query_condition)
+    added = q.new_zeros(()) if bias is None else _shared_bias(bias, query_position, num_keys, key_time_s).to(q.dtype)
+    # Far below every logit but finite: a row without visible keys stays finite, and its denominator says so.
+    mask = torch.where(hidden.unsqueeze(1), HIDDEN_LOGIT, added)
+    scale = q.shape[-1] ** -0.5
+    out, log_sum = _flash_on_cpu(q, k, v, 0.0, False, attn_mask=mask, scale=scale)
+    log_sum = log_sum.unsqueeze(-1)
+    if condition_key is None or condition_value is None:
+        return out.masked_fill(log_sum < HIDDEN_LOGIT / 2, 0.0)
+    own_logit = (q * condition_key).sum(-1, keepdim=True) * scale
+    return torch.lerp(out, condition_value, torch.sigmoid(own_logit - log_sum).to(q.dtype))
+
+
+def violates(attributes: Tensor, condition: ConditionBits) -> Tensor:
+    """The reverse of `satisfies` for every query and key, bool [B, P, N], word by word in place.
+
+    attributes: [B, N, W]; condition: [B, P, ...].
+    """
+    words = range(attributes.shape[2])
+    missed = None
+    lacks = ~attributes
+    for word in words:
+        wanted = condition.all_of[:, :, None, word] & lacks[:, None, :, word]
+        wrong = wanted.bitwise_or_(condition.none_of[:, :, None, word] & attributes[:, None, :, word])
+        missed = wrong if missed is None else missed.bitwise_or_(wrong)
+    hidden = missed != 0
+    for group in range(condition.any_of.shape[2]):
+        any_of = condition.any_of[:, :, group]
+        hits = None
+        for word in words:
+            found = attributes[:, None, :, word] & any_of[:, :, None, word]
+            hits = found if hits is None else hits.bitwise_or_(found)
+        hidden.logical_or_((hits == 0).logical_and_((any_of != 0).any(-1, keepdim=True)))
+    return hidden
+
+
+def _shared_bias(bias: RelativeBias, position: Tensor, num_keys: int, key_time_s: Tensor | None) -> Tensor:
+    """Bias [B, H, P or 1, N]: the conditions of a request are asked at one position and one time, so one row will do."""
+    time_s = bias.query_time_s
+    if _same_in_a_row(position) and (time_s is None or _same_in_a_row(time_s)):
+        position = position[:, :1]
+        bias = bias._replace(query_time_s=None if time_s is None else time_s[:, :1])
+    return bias_logits(bias, position, num_keys, key_time_s)
+
+
+def _same_in_a_row(numbers: Tensor) -> bool:
+    return numbers.shape[1] == 1 or numbers.stride(1) == 0 or bool((numbers == numbers[:, :1]).all())
