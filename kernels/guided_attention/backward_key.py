@@ -116,9 +116,7 @@ def backward_key_kernel(
             )
             logits = tl.dot(query, tl.trans(key), input_precision="ieee") * (scale * 1.4426950408889634) + added
             weights = tl.exp2(logits - denominator[:, None])
-            value_total = tl.dot(
-                tl.trans(weights.to(upstream.dtype)), upstream, value_total, input_precision="ieee"
-            )
+            value_total = tl.dot(tl.trans(weights.to(upstream.dtype)), upstream, value_total, input_precision="ieee")
             pull = tl.dot(upstream, tl.trans(value), input_precision="ieee")
             slope = weights * (pull - centre[:, None])
             key_total = tl.dot(tl.trans(slope.to(query.dtype)), query, key_total, input_precision="ieee")

@@ -1,5 +1,5 @@
-"""The row-wise part of the backward pass in Triton: what both block kernels need of every query, and the condition keys'
-own gradients. Imported by `fused` alone."""
+"""The row-wise part of the backward pass in Triton: what both block kernels need of every query, and the gradients of
+the condition keys. Imported by `fused` alone."""
 
 import triton
 import triton.language as tl

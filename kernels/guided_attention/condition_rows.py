@@ -54,25 +54,25 @@ def violates(attributes: Tensor, condition: ConditionBits) -> Tensor:
     attributes: [B, N, W]; condition: [B, P, ...].
     """
     words = range(attributes.shape[2])
-    missed = None
+    missed = torch.zeros((), dtype=attributes.dtype)
     lacks = ~attributes
     for word in words:
         wanted = condition.all_of[:, :, None, word] & lacks[:, None, :, word]
         wrong = wanted.bitwise_or_(condition.none_of[:, :, None, word] & attributes[:, None, :, word])
-        missed = wrong if missed is None else missed.bitwise_or_(wrong)
-    hidden = missed != 0
+        missed = wrong if word == 0 else missed.bitwise_or_(wrong)
+    hidden = missed.ne(0)
     for group in range(condition.any_of.shape[2]):
         any_of = condition.any_of[:, :, group]
-        hits = None
+        hits = missed
         for word in words:
             found = attributes[:, None, :, word] & any_of[:, :, None, word]
-            hits = found if hits is None else hits.bitwise_or_(found)
-        hidden.logical_or_((hits == 0).logical_and_((any_of != 0).any(-1, keepdim=True)))
+            hits = found if word == 0 else hits.bitwise_or_(found)
+        hidden.logical_or_(hits.eq(0).logical_and_((any_of != 0).any(-1, keepdim=True)))
     return hidden
 
 
 def _shared_bias(bias: RelativeBias, position: Tensor, num_keys: int, key_time_s: Tensor | None) -> Tensor:
-    """Bias [B, H, P or 1, N]: the conditions of a request are asked at one position and one time, so one row will do."""
+    """Bias [B, H, P or 1, N]: conditions of one request are asked at one position and time, so one row will do."""
     time_s = bias.query_time_s
     if _same_in_a_row(position) and (time_s is None or _same_in_a_row(time_s)):
         position = position[:, :1]

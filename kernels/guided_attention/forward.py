@@ -109,9 +109,7 @@ def forward_kernel(
         visit = first <= last_position
         if WORDS > 0:
             bits = summary * WORDS
-            may = may_match(
-                own_words, queries, query_ok, union + bits, shared + bits, first, position, WORDS, GROUPS
-            )
+            may = may_match(own_words, queries, query_ok, union + bits, shared + bits, first, position, WORDS, GROUPS)
             visit = visit & (tl.max(may.to(tl.int32)) > 0)
         if ANCHORED:
             open_query = query_ok & ((tl.load(first_s + summary) < from_s) | (tl.load(last_s + summary) > to_s))

@@ -1,9 +1,9 @@
-"""The Triton backend: launches of the kernels and their gradient. The only importer of Triton; `op` imports it lazily."""
+"""The Triton backend: launches of the training kernels and their gradient. `op` imports it only when asked for."""
 
-import os
 from typing import Any
 
 import torch
+import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -19,7 +19,7 @@ DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 
 def interpreted() -> bool:
     """Whether Triton runs its kernels as Python on the CPU (TRITON_INTERPRET=1 before this module was imported)."""
-    return not hasattr(forward_kernel, "device_caches") and os.environ.get("TRITON_INTERPRET") == "1"
+    return not isinstance(forward_kernel, triton.runtime.JITFunction)
 
 
 def check_device_and_dtype(q: Tensor, k: Tensor, v: Tensor) -> None:

@@ -30,9 +30,9 @@ class Blocks(NamedTuple):
 class Plan(NamedTuple):
     """Rows in visiting order: like conditions together, like attributes together, by position within.
 
-    query_row: int32 [B, Q], key_row: int32 [B, N], where each row lies in q, k and v. position: int32. query_words:
-    int32 [B, Q, words * (2 + groups)] as all, none, any groups; key_words: int32 [B, N, words]; times: int32, in seconds from the first
-    event of the history.
+    query_row: int32 [B, Q], key_row: int32 [B, N], where each row lies in q, k and v; positions: int32 likewise.
+    query_words: int32 [B, Q, words * (2 + groups)] as all, none, any groups; key_words: int32 [B, N, words].
+    Times: int32, seconds from the first event of the history; [B, 0] where a call has none.
     """
 
     query_row: Tensor
@@ -60,9 +60,8 @@ def make_plan(
     query_anchor_s: Tensor | None,
     query_time_s: Tensor | None,
     safety_interval_s: int,
-    reorder: bool = True,
 ) -> Plan:
-    """The plan of a call; arguments as in `op`. reorder=False keeps rows where they are (serving: few queries)."""
+    """The plan of a call; arguments as in `op`."""
     num_rows, num_queries = query_position.shape
     device = query_position.device
     key_position = torch.arange(num_keys, device=device).expand(num_rows, num_keys)
@@ -73,16 +72,14 @@ def make_plan(
     words = groups = 0
     if key_attributes is not None and query_condition is not None:
         groups = query_condition.any_of.shape[2]
-        if reorder:
-            query_row, key_row = _by_condition(query_condition, query_position), _by_attributes(key_attributes)
+        query_row, key_row = _by_condition(query_condition, query_position), _by_attributes(key_attributes)
         key_words = _int32_words(key_attributes)
         parts = (query_condition.all_of, query_condition.none_of, query_condition.any_of.flatten(2))
         query_words = torch.cat([_int32_words(part) for part in parts], -1)
         words = key_words.shape[-1]
-        if reorder:
-            key_words = key_words.gather(1, key_row[:, :, None].expand_as(key_words))
-            query_words = query_words.gather(1, query_row[:, :, None].expand_as(query_words))
-    elif reorder:
+        key_words = key_words.gather(1, key_row[:, :, None].expand_as(key_words))
+        query_words = query_words.gather(1, query_row[:, :, None].expand_as(query_words))
+    else:
         query_row = query_position.argsort(dim=1, stable=True)
     start_s = query_row.new_zeros(num_rows, 1) if key_time_s is None else key_time_s[:, :1]
     return Plan(

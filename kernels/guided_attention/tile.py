@@ -55,6 +55,15 @@ def may_match(
 
 
 @triton.jit
+def wrong_bits(missed, held, all_of, none_of, key_ok, query_ok):
+    """missed plus the bits of one word that an all- or none-clause does not find as it wants them, int32 [M, N]."""
+    has = tl.load(held, mask=key_ok, other=0)
+    wanted = tl.load(all_of, mask=query_ok, other=0)
+    refused = tl.load(none_of, mask=query_ok, other=0)
+    return missed | (wanted[:, None] & ~has[None, :]) | (refused[:, None] & has[None, :])
+
+
+@triton.jit
 def visible_tile(
     all_of,
     none_of,
@@ -89,21 +98,29 @@ def visible_tile(
         group = queries.to(tl.int64) * group_stride
         held = key_words + keys.to(tl.int64) * WORDS
         missed = query_position[:, None] * 0 + key_position[None, :] * 0
-        # A loop at run time: unrolled, the words of many attributes would fill the registers all at once.
-        for w in range(0, num_words):
-            has = tl.load(held + w, mask=key_ok, other=0)
-            wanted = tl.load(all_of + clause + w, mask=query_ok, other=0)
-            refused = tl.load(none_of + clause + w, mask=query_ok, other=0)
-            missed = missed | (wanted[:, None] & ~has[None, :]) | (refused[:, None] & has[None, :])
+        # From the second 64-bit word on, the loop runs at run time: unrolled, the words of many attributes would fill
+        # the registers all at once.
+        if WORDS <= 2:
+            for w in tl.static_range(WORDS):
+                missed = wrong_bits(missed, held + w, all_of + clause + w, none_of + clause + w, key_ok, query_ok)
+        else:
+            for w in range(0, num_words):
+                missed = wrong_bits(missed, held + w, all_of + clause + w, none_of + clause + w, key_ok, query_ok)
         visible = visible & (missed == 0)
         for g in tl.static_range(GROUPS):
             hit = query_position[:, None] * 0 + key_position[None, :] * 0
             demanded = query_position * 0
-            for w in range(0, num_words):
-                has = tl.load(held + w, mask=key_ok, other=0)
-                wanted = tl.load(any_of + group + g * WORDS + w, mask=query_ok, other=0)
-                hit = hit | (wanted[:, None] & has[None, :])
-                demanded = demanded | wanted
+            first = any_of + group + g * WORDS
+            if WORDS <= 2:
+                for w in tl.static_range(WORDS):
+                    wanted = tl.load(first + w, mask=query_ok, other=0)
+                    demanded = demanded | wanted
+                    hit = hit | (wanted[:, None] & tl.load(held + w, mask=key_ok, other=0)[None, :])
+            else:
+                for w in range(0, num_words):
+                    wanted = tl.load(first + w, mask=query_ok, other=0)
+                    demanded = demanded | wanted
+                    hit = hit | (wanted[:, None] & tl.load(held + w, mask=key_ok, other=0)[None, :])
             visible = visible & ((hit != 0) | (demanded == 0)[:, None])
     return visible
 
