@@ -45,6 +45,8 @@ def fused_serving(
     [1, T] are packed; None where they are padded. splits: programs that share a user's keys, else by device.
     """
     check_device_and_dtype(q, k, v)
+    if key_start is not None:
+        k, v = k.expand(len(q), -1, -1, -1), v.expand(len(q), -1, -1, -1)
     q, k, v = dense_rows(q), dense_rows(k), dense_rows(v)
     own_key, own_value = own_rows(condition_key, q), own_rows(condition_value, q)
     B, H, P, D = q.shape
