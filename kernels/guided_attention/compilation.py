@@ -20,7 +20,7 @@ from kernels.guided_attention.backward_query import backward_query_kernel
 from kernels.guided_attention.backward_rows import backward_rows_kernel
 from kernels.guided_attention.forward import forward_kernel
 from kernels.guided_attention.serving import serving_kernel
-from kernels.guided_attention.tile_sizes import ROWS, TILES, Tile
+from kernels.guided_attention.tile_sizes import MAX_REGISTERS, ROWS, TILES, Tile
 
 KERNELS = {
     "forward": forward_kernel,
@@ -82,7 +82,7 @@ def compile_kernel(kernel: str, number_bytes: int, width: int, features: str, ar
         constexprs={name: values[name] for name, kind in signature.items() if kind == "constexpr"},
         attrs={(i,): [["tt.divisibility", 16]] for i in aligned},
     )
-    options = {"num_warps": tile.warps, "num_stages": tile.stages}
+    options = {"num_warps": tile.warps, "num_stages": tile.stages, "maxnreg": MAX_REGISTERS}
     compiled = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)
     assert f"sm_{architecture}" in compiled.asm["ptx"]
     registers, spilled = _resources(compiled.asm["cubin"])

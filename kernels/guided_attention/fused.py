@@ -12,7 +12,7 @@ from kernels.guided_attention.backward_query import backward_query_kernel
 from kernels.guided_attention.backward_rows import backward_rows_kernel
 from kernels.guided_attention.forward import forward_kernel
 from kernels.guided_attention.plan import Blocks, Plan, summarise
-from kernels.guided_attention.tile_sizes import INTERPRETED, ROWS, Kernel, Tile, padded_width, tile_of
+from kernels.guided_attention.tile_sizes import INTERPRETED, MAX_REGISTERS, ROWS, Kernel, Tile, padded_width, tile_of
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 
@@ -181,6 +181,7 @@ def constants(
         "UPCAST": interpreted() and q.dtype == torch.bfloat16,
         "num_warps": tile.warps,
         "num_stages": tile.stages,
+        "maxnreg": MAX_REGISTERS,
     }
 
 

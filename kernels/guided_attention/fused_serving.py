@@ -17,7 +17,7 @@ from kernels.guided_attention.fused import (
 from kernels.guided_attention.predicate import ConditionBits
 from kernels.guided_attention.relative_bias import RelativeBias
 from kernels.guided_attention.serving import serving_kernel
-from kernels.guided_attention.tile_sizes import MAX_SPLITS, Tile, padded_width
+from kernels.guided_attention.tile_sizes import MAX_REGISTERS, MAX_SPLITS, Tile, padded_width
 
 
 def fused_serving(
@@ -90,6 +90,7 @@ def fused_serving(
             UPCAST=interpreted() and q.dtype == torch.bfloat16,
             num_warps=chosen.warps,
             num_stages=chosen.stages,
+            maxnreg=MAX_REGISTERS,
         )
     return (out[0] if splits == 1 else _merged(out, log_sum, q.dtype)).transpose(1, 2)
 

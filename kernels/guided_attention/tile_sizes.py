@@ -17,6 +17,8 @@ class Tile(NamedTuple):
 SMALLEST_WIDTH, LARGEST_WIDTH = 16, 128
 MAX_SPLITS = 16
 """Programs that share the keys of one user, at most."""
+MAX_REGISTERS = 255
+"""Per thread; said aloud, the assembler does not spill a few bytes to fit one more block on a multiprocessor."""
 ROWS = 32
 """Query rows per program of the row-wise backward kernel."""
 INTERPRETED = Tile(32, 32, 4, 1)

@@ -11,9 +11,9 @@ from tests.kernels.guided_attention.cases import make_case
 LENGTHS = [1, 40, 7, 33]
 
 
-def packed(case, names):
+def packed(padded):
     """Rows of every user's history end to end, from padded [B, N, ...]."""
-    return [torch.cat([rows[b, :length] for b, length in enumerate(LENGTHS)]) for rows in names]
+    return [torch.cat([rows[b, :length] for b, length in enumerate(LENGTHS)]) for rows in padded]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_packed_equals_padded(case, backend, request):
     own = {name: tensors[name] for name in ("condition_key", "condition_value")}
     expected = guided_attention(tensors["q"], tensors["k"], tensors["v"], **case.masks, bias=bias, **own)
     rows = (tensors["k"].transpose(1, 2), tensors["v"].transpose(1, 2))
-    k, v, attributes, time_s = packed(case, (*rows, case.masks["key_attributes"], case.masks["key_time_s"]))
+    k, v, attributes, time_s = packed((*rows, case.masks["key_attributes"], case.masks["key_time_s"]))
     length = torch.tensor(LENGTHS)
     found = guided_attention_packed(
         tensors["q"],
