@@ -28,14 +28,13 @@ def condition_rows_attention(
 ) -> Tensor:
     """One SDPA call under an additive mask [B, 1 or H, P, N], then each query's own condition key; see `op`."""
     num_keys = k.shape[2]
-    key_position = torch.arange(num_keys, device=q.device)
-    end = torch.minimum(query_position + 1, key_length[:, None])
-    hidden = key_position >= end[:, :, None]
+    end = torch.minimum(query_position + 1, key_length.unsqueeze(1))
+    hidden = torch.arange(num_keys, device=q.device) >= end.unsqueeze(2)
     if query_anchor_s is not None and key_time_s is not None:
         time_s, anchor_s = key_time_s[:, None, :], query_anchor_s[:, :, None]
         hidden = hidden | ((time_s >= anchor_s - safety_interval_s) & (time_s <= anchor_s))
     if query_condition is not None and key_attributes is not None:
-        hidden = hidden | violates(key_attributes, query_condition)
+        hidden = violates(key_attributes, query_condition).logical_or_(hidden)
     added = q.new_zeros(()) if bias is None else _shared_bias(bias, query_position, num_keys, key_time_s).to(q.dtype)
     # Far below every logit but finite: a row without visible keys stays finite, and its denominator says so.
     mask = torch.where(hidden.unsqueeze(1), HIDDEN_LOGIT, added)
@@ -53,21 +52,21 @@ def violates(attributes: Tensor, condition: ConditionBits) -> Tensor:
 
     attributes: [B, N, W]; condition: [B, P, ...].
     """
-    words = range(attributes.shape[2])
-    missed = torch.zeros((), dtype=attributes.dtype)
-    lacks = ~attributes
-    for word in words:
-        wanted = condition.all_of[:, :, None, word] & lacks[:, None, :, word]
-        wrong = wanted.bitwise_or_(condition.none_of[:, :, None, word] & attributes[:, None, :, word])
-        missed = wrong if word == 0 else missed.bitwise_or_(wrong)
+    # Views are taken once for all words: on a short history, taking them costs as much as the arithmetic.
+    held, lacked = attributes.unsqueeze(1).unbind(-1), (~attributes).unsqueeze(1).unbind(-1)
+    wanted, refused = condition.all_of.unsqueeze(2).unbind(-1), condition.none_of.unsqueeze(2).unbind(-1)
+    missed = (wanted[0] & lacked[0]).bitwise_or_(refused[0] & held[0])
+    for word in range(1, len(held)):
+        missed.bitwise_or_(wanted[word] & lacked[word]).bitwise_or_(refused[word] & held[word])
     hidden = missed.ne(0)
-    for group in range(condition.any_of.shape[2]):
-        any_of = condition.any_of[:, :, group]
-        hits = missed
-        for word in words:
-            found = attributes[:, None, :, word] & any_of[:, :, None, word]
-            hits = found if word == 0 else hits.bitwise_or_(found)
-        hidden.logical_or_(hits.eq(0).logical_and_((any_of != 0).any(-1, keepdim=True)))
+    for any_of in condition.any_of.unbind(2):
+        group = any_of.unsqueeze(2).unbind(-1)
+        hits = held[0] & group[0]
+        for word in range(1, len(held)):
+            hits.bitwise_or_(held[word] & group[word])
+        # A group of zeros demands nothing.
+        demands = group[0] if len(group) == 1 else any_of.ne(0).any(-1, keepdim=True)
+        hidden.logical_or_(hits.eq(0).logical_and_(demands))
     return hidden
 
 
