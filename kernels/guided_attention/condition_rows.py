@@ -90,7 +90,7 @@ def _shared_bias(bias: RelativeBias, position: Tensor, num_keys: int, key_time_s
     time_s = bias.query_time_s
     if position.shape[1] > 1 and _same_in_a_row(position) and (time_s is None or _same_in_a_row(time_s)):
         position = position[:, :1]
-        bias = bias._replace(query_time_s=None if time_s is None else time_s[:, :1])
+        bias = RelativeBias(bias.position_table, bias.time_table, None if time_s is None else time_s[:, :1])
     return bias_logits(bias, position, num_keys, key_time_s)
 
 
