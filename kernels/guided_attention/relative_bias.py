@@ -57,13 +57,23 @@ def _constant(numbers: list[int], device: torch.device) -> Tensor:
 
 
 def bias_logits(bias: RelativeBias, query_position: Tensor, num_keys: int, key_time_s: Tensor | None) -> Tensor:
-    """Bias of every query-key pair, [B, H, Q, N]. query_position: [B, Q]; key_time_s: [B, N]."""
+    """Bias of every query-key pair, [B or 1, H, Q, N]. query_position: [B, Q]; key_time_s: [B, N].
+
+    1 stands for B where there is no time table and all rows ask from the same positions by expansion.
+    """
+    if query_position.stride(0) == 0:
+        query_position = query_position[:1]
     key_position = torch.arange(num_keys, device=query_position.device)
-    distance = query_position[:, :, None] - key_position
-    logits = bias.position_table[:, position_bucket(distance, bias.position_table.shape[1])]
+    distance = query_position.unsqueeze(2) - key_position
+    logits = _entries(bias.position_table, position_bucket(distance, bias.position_table.shape[1]))
     if bias.time_table is not None:
         if bias.query_time_s is None or key_time_s is None:
             raise ValueError("expected query_time_s and key_time_s beside a time table, got None")
-        gap_s = bias.query_time_s[:, :, None] - key_time_s[:, None, :]
-        logits = logits + bias.time_table[:, time_bucket(gap_s, bias.time_table.shape[1])]
+        gap_s = bias.query_time_s.unsqueeze(2) - key_time_s.unsqueeze(1)
+        logits = logits + _entries(bias.time_table, time_bucket(gap_s, bias.time_table.shape[1]))
     return logits.transpose(0, 1)
+
+
+def _entries(table: Tensor, bucket: Tensor) -> Tensor:
+    """table[:, bucket] by index_select: several times faster on a CPU, forward and backward."""
+    return table.index_select(1, bucket.flatten()).view(-1, *bucket.shape)
