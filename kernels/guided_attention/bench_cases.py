@@ -11,7 +11,7 @@ from torch.nn import functional
 from kernels.guided_attention.op import guided_attention
 from kernels.guided_attention.predicate import ConditionBits
 from kernels.guided_attention.reference import visible_keys
-from kernels.guided_attention.relative_bias import RelativeBias, bias_logits, position_bucket, time_bucket
+from kernels.guided_attention.relative_bias import RelativeBias, bias_logits, position_bucket
 
 POSITION_BUCKETS, TIME_BUCKETS = 32, 31
 
@@ -107,24 +107,29 @@ def causal_sdpa(call: Call) -> Tensor:
     return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-def flex(call: Call) -> Callable[[], Tensor]:
-    """FlexAttention with the same mask and bias, compiled for this call; the condition keys are merged afterwards."""
+def flex(call: Call, *, compiled: bool = True) -> Callable[[], Tensor]:
+    """FlexAttention with the same mask and bias, compiled for this call; the condition keys are merged after."""
     from torch.nn.attention.flex_attention import AuxRequest, create_block_mask, flex_attention
 
     q, k, v = (call.tensors[name] for name in "qkv")
     own_key, own_value = call.tensors["condition_key"], call.tensors["condition_value"]
     position, time_s, asked_s = call.masks["query_position"], call.masks["key_time_s"], call.query_time_s
     held, wanted = call.masks["key_attributes"][..., 0], call.masks["query_condition"].any_of[..., 0, 0]
-    near, recent = call.tensors["position_table"], call.tensors["time_table"]
+    recent = call.tensors["time_table"]
+    steps = torch.arange(k.shape[2], device=k.device)
+    near = call.tensors["position_table"][:, position_bucket(steps, POSITION_BUCKETS)]
 
     def visible(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:  # noqa: ARG001 - the interface of FlexAttention
         return (j <= position[b, i]) & ((held[b, j] & wanted[b, i]) != 0)
 
     def biased(score: Tensor, b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        step = near[h, position_bucket(position[b, i] - j, POSITION_BUCKETS)]
-        return score + step + recent[h, time_bucket(asked_s[b, i] - time_s[b, j], TIME_BUCKETS)]
+        gap_s = ((asked_s[b, i] - time_s[b, j]).clamp(min=0) + 1).to(torch.int32)
+        # floor(log2) from the exponent of a float, as the kernels do it.
+        octave = ((gap_s & ~(gap_s >> 1)).float().view(torch.int32) >> 23) - 127
+        return score + near[h, (position[b, i] - j).clamp(min=0)] + recent[h, octave.clamp(max=TIME_BUCKETS - 1)]
 
-    attend, block_mask = torch.compile(flex_attention, dynamic=False), torch.compile(create_block_mask, dynamic=False)
+    attend: Any = torch.compile(flex_attention, dynamic=False) if compiled else flex_attention
+    block_mask: Any = torch.compile(create_block_mask, dynamic=False) if compiled else create_block_mask
     size = (q.shape[0], None, q.shape[2], k.shape[2])
 
     def run() -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kernels.guided_attention import bench
-from kernels.guided_attention.bench_cases import Shape, make_call
+from kernels.guided_attention.bench_cases import Shape, dense_sdpa, flex, make_call
 
 
 @pytest.mark.parametrize("shapes", ["serving", "training"])
@@ -30,6 +30,19 @@ def test_no_figure_of_a_wrong_answer():
     right = torch.zeros(3)
     with pytest.raises(RuntimeError, match="expected wrong within"):
         bench.check({"dense_sdpa": lambda: right, "wrong": lambda: right + 1}, torch.float32)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("queries", [16, None], ids=["serving", "training"])
+def test_flex_attention_computes_the_same(queries):
+    call = make_call(Shape(2, 2, 128, 16, queries, 0.3), torch.float32, "cpu", gradients=False)
+    torch.testing.assert_close(flex(call, compiled=False)(), dense_sdpa(call), atol=1e-4, rtol=1e-4)
+
+
+def test_flex_attention_is_refused_on_a_cpu(capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["--shapes", "serving", "--flex"])
+    assert "--device cuda" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("density", [0.1, 0.3, 1.0])
