@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Read when Triton is first imported; TRITON_INTERPRET=0 pytest -m gpu runs the kernels on a device instead.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 import pytest
 import torch

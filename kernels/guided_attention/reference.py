@@ -1,5 +1,6 @@
 """Guided attention in plain PyTorch: the definition that every other backend is tested against."""
 
+import torch
 from torch import Tensor
 
 from kernels.guided_attention.predicate import ConditionBits, satisfies
@@ -19,7 +20,7 @@ def visible_keys(
 ) -> Tensor:
     """Which key each query may see, bool [B, Q, N]: inside the history, causal, outside the safety interval (Eq. 1),
     satisfying the query's condition (Eq. 5)."""
-    key_position = query_position.new_tensor(range(num_keys))
+    key_position = torch.arange(num_keys, device=query_position.device)
     visible = (key_position <= query_position[:, :, None]) & (key_position < key_length[:, None, None])
     if query_anchor_s is not None and key_time_s is not None:
         time_s, anchor_s = key_time_s[:, None, :], query_anchor_s[:, :, None]

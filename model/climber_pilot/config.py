@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the network; defaults are the small ones that a CPU trains."""
+    """Sizes of the network; defaults are the small ones that a CPU trains.
+
+    attention: the backend of guided attention, "auto" by device; it changes speed, never results beyond rounding.
+    """
 
     width: int = 64
     num_layers: int = 2
@@ -30,6 +33,7 @@ class NetworkConfig:
     time_buckets: int = 32
     normalise: bool = True
     temperature: float = 0.07
+    attention: Literal["auto", "reference", "condition_rows", "fused"] = "auto"
 
 
 @dataclass(frozen=True)

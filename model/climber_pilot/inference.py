@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.config import ClimberPilotConfig
-from model.climber_pilot.network import ClimberPilot, HistoryBatch
+from model.climber_pilot.network import ClimberPilot, HistoryBatch, attention_backend
 from model.condition import Condition
 from model.item_index import ItemIndex
 from model.release import Release, ReleaseError, verify_release
@@ -77,6 +77,8 @@ class Retriever:
         self.instructable: tuple[str, ...] = tuple(facts["instructable"])
         self.simulated: str = facts["simulated"]
         self._model = model.eval()
+        device_type = next(model.parameters()).device.type
+        self.attention_backend = attention_backend(config.network.attention, device_type, gradients=False)
         with torch.inference_mode():
             self._raw_vectors = model.items()
             drift = (model.scored(self._raw_vectors) - torch.from_numpy(self.vectors)).abs().max().item()

@@ -4,12 +4,13 @@ Shapes: B batch, N history length, D width, H heads, K branches, Q query rows, V
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kernels.guided_attention.op import guided_attention
+from kernels.guided_attention.op import Backend, backend_for, guided_attention
 from kernels.guided_attention.relative_bias import RelativeBias
 from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, ConditionTable, condition_table
@@ -32,12 +33,18 @@ class HistoryBatch:
     anchor_s: Tensor | None = None
 
 
+def attention_backend(setting: str, device_type: str, *, gradients: bool) -> Backend:
+    """What the setting of NetworkConfig.attention amounts to on a device."""
+    return backend_for(device_type, gradients=gradients) if setting == "auto" else cast(Backend, setting)
+
+
 class Layer(nn.Module):
     """A pre-norm Transformer layer whose query rows may differ from its keys."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.num_heads = config.num_heads
+        self.attention = config.attention
         self.attention_norm = nn.LayerNorm(config.width)
         self.to_query = nn.Linear(config.width, config.width)
         self.to_key_value = nn.Linear(config.width, 2 * config.width)
@@ -93,6 +100,7 @@ class Layer(nn.Module):
             bias=RelativeBias(self.position_table, self.time_table, query_time_s),
             condition_key=own_key,
             condition_value=own_value,
+            backend=attention_backend(self.attention, states.device.type, gradients=torch.is_grad_enabled()),
         )
         rows = rows + self.dropout(self.to_output(attended.transpose(1, 2).flatten(2)))
         return rows + self.dropout(self.feed_forward(rows))

@@ -194,7 +194,17 @@ def test_buckets_are_monotone_and_bounded():
     assert bool((buckets.diff() >= 0).all())
     assert int(buckets.max()) == 31
     gaps = torch.tensor([-5, 0, 1, 2, 3, 4, 2**40])
-    assert time_bucket(gaps, 32).tolist() == [0, 0, 1, 1, 2, 2, 31]
+    assert time_bucket(gaps, 32).tolist() == [0, 0, 1, 1, 2, 2, 30]
+    assert time_bucket(gaps, 2).tolist() == [0, 0, 1, 1, 1, 1, 1]
+
+
+def test_buckets_begin_exactly_where_the_formulas_say():
+    for distance in (16, 22, 23, 31, 32, 45, 46, 64, 4_095, 4_096, 23_170, 23_171):
+        expected = 16 + next(b for b in range(40) if distance**2 < 256 * 2 ** (b + 1))
+        assert int(position_bucket(torch.tensor(distance), 39)) == expected
+    for exponent in range(1, 31):
+        gaps = torch.tensor([2**exponent - 2, 2**exponent - 1])
+        assert time_bucket(gaps, 31).tolist() == [exponent - 1, exponent]
 
 
 @pytest.mark.parametrize(
