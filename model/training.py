@@ -132,7 +132,7 @@ def _save_state(
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     temporary = path.with_suffix(".partial")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     os.replace(temporary, path)
 
 
@@ -148,5 +148,8 @@ def _load_state(
         keys = ("step", "exp_avg", "exp_avg_sq")
         state = {key: tensors[f"adam.{key}.{name}"] for key in keys if f"adam.{key}.{name}" in tensors}
         if state:
-            optimizer.state[parameter] = state
+            # AdamW keeps its step count on the CPU and its moments beside the parameter.
+            optimizer.state[parameter] = {
+                key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
+            }
     return progress, best

@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -33,6 +33,7 @@ class Settings(BaseSettings):
 
     release_root: Path = Field(description="directory of releases; its file `current` names the one to serve")
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where the network runs; the search is on the CPU")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     policy: Where = Field(default_factory=dict, description='always enforced, e.g. {"explicit": {"none": ["yes"]}}')

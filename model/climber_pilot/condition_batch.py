@@ -21,12 +21,21 @@ class ConditionTable(NamedTuple):
     value_weights: Tensor
     offsets: Tensor
 
+    def to(self, device: torch.device) -> "ConditionTable":
+        """The table on a device; itself where it is there already."""
+        bits = ConditionBits(*(part.to(device) for part in self.bits))
+        return ConditionTable(bits, self.value_ids.to(device), self.value_weights.to(device), self.offsets.to(device))
+
 
 class ConditionBatch(NamedTuple):
     """table: C conditions; query_condition: [B, Q], the row of the table that each query follows."""
 
     table: ConditionTable
     query_condition: Tensor
+
+    def to(self, device: torch.device) -> "ConditionBatch":
+        """The batch on a device."""
+        return ConditionBatch(self.table.to(device), self.query_condition.to(device))
 
     def query_bits(self) -> ConditionBits:
         """Bit sets per query, [B, Q, ...]."""

@@ -20,6 +20,10 @@ class Batch:
     history: HistoryBatch
     target_ok: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device."""
+        return Batch(self.history.to(device), self.target_ok.to(device))
+
 
 class TrainingPieces:
     """Training histories cut into pieces of at most max_history + 1 events that overlap by one: every event but a

@@ -36,6 +36,7 @@ SHOWN_FACTS = (
     "safety_interval_s",
     "training_targets",
     "targets_without_visible_history",
+    "device",
     "cpu_minutes",
     "data_revision",
     "git_revision",

@@ -77,11 +77,11 @@ class Retriever:
         self.instructable: tuple[str, ...] = tuple(facts["instructable"])
         self.simulated: str = facts["simulated"]
         self._model = model.eval()
-        device_type = next(model.parameters()).device.type
-        self.attention_backend = attention_backend(config.network.attention, device_type, gradients=False)
+        self.device = model.device.type
+        self.attention_backend = attention_backend(config.network.attention, self.device, gradients=False)
         with torch.inference_mode():
             self._raw_vectors = model.items()
-            drift = (model.scored(self._raw_vectors) - torch.from_numpy(self.vectors)).abs().max().item()
+            drift = (model.scored(self._raw_vectors).cpu() - torch.from_numpy(self.vectors)).abs().max().item()
         if not drift <= VECTOR_TOLERANCE:
             message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
             raise ReleaseError("vectors_mismatch", message)
@@ -91,15 +91,20 @@ class Retriever:
         self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), hnsw_above=len(catalogue))
 
     @classmethod
-    def load(cls, path: Path) -> "Retriever":
-        """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit."""
+    def load(cls, path: Path, device: str = "cpu") -> "Retriever":
+        """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit.
+
+        device: where the network runs, "cpu" or "cuda"; the search is on the CPU.
+        """
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ReleaseError("device_unavailable", "expected a CUDA device and a CUDA build of torch, found none")
         release = verify_release(path)
         try:
             config = ClimberPilotConfig.from_json((path / CONFIG_FILE).read_text())
             catalogue = Catalogue.load(path / CATALOGUE_FILE)
             model = ClimberPilot(config.network, catalogue)
             model.load_state_dict(load_file(path / WEIGHTS_FILE))
-            return cls(release, config, model, catalogue, path / INDEX_FILE)
+            return cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
         except (KeyError, RuntimeError, OSError) as error:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
@@ -129,9 +134,11 @@ class Retriever:
         for i, request in enumerate(requests):
             own = [entry_of[condition] for condition in request.conditions]
             entries[i, : len(own)] = torch.tensor(own)
-        conditions = ConditionBatch(condition_table(distinct, self.catalogue.num_words), entries)
+        table, device = condition_table(distinct, self.catalogue.num_words), self._model.device
+        conditions = ConditionBatch(table, entries).to(device)
         with torch.inference_mode():
-            found = self._model.query_vectors(self._raw_vectors, self._padded(requests), conditions).numpy()
+            histories = self._padded(requests).to(device)
+            found = self._model.query_vectors(self._raw_vectors, histories, conditions).cpu().numpy()
         return [rows[: len(request.conditions)] for rows, request in zip(found, requests, strict=True)]
 
     def most_popular(self, condition: Condition, top_k: int, excluded: np.ndarray) -> Candidates:

@@ -32,6 +32,11 @@ class HistoryBatch:
     length: Tensor
     anchor_s: Tensor | None = None
 
+    def to(self, device: torch.device) -> "HistoryBatch":
+        """The batch on a device."""
+        anchor_s = None if self.anchor_s is None else self.anchor_s.to(device)
+        return HistoryBatch(self.rows.to(device), self.time_s.to(device), self.length.to(device), anchor_s)
+
 
 def attention_backend(setting: str, device_type: str, *, gradients: bool) -> Backend:
     """What the setting of NetworkConfig.attention amounts to on a device."""
@@ -137,6 +142,11 @@ class ClimberPilot(nn.Module):
         self.register_buffer("item_words", torch.from_numpy(catalogue.words), persistent=False)
         self.unconditional = condition_table([Condition()], catalogue.num_words)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are; every input must be there too."""
+        return self.condition_base.device
+
     def backbone(self, item_vectors: Tensor, history: HistoryBatch) -> Tensor:
         """States H = (h_1..h_N), [B, N, D]. item_vectors: [V, D] from `items()`."""
         # Scaled as in the Transformer: item vectors are small or unit-length, layer inputs should not be.
@@ -154,7 +164,7 @@ class ClimberPilot(nn.Module):
         """
         key_attributes = None
         if conditions is None:
-            conditions = ConditionBatch(self.unconditional, torch.zeros_like(position))
+            conditions = ConditionBatch(self.unconditional.to(position.device), torch.zeros_like(position))
         else:
             key_attributes = self.item_words[history.rows]
         rows = self.branches[k](

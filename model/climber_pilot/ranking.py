@@ -21,7 +21,7 @@ def encode_targets(
     table: ConditionTable | None,
     entries: np.ndarray | None,
 ) -> tuple[Tensor, Tensor]:
-    """Query vectors of the targets' histories [T, D] and the scored item vectors [V, D].
+    """Query vectors of the targets' histories [T, D] and the scored item vectors [V, D], on the CPU.
 
     entries [T]: each target's condition as a row of `table`; None for no conditions.
     """
@@ -32,9 +32,9 @@ def encode_targets(
         history = target_histories(histories, chosen, model.config.max_history)
         conditions = None
         if table is not None and entries is not None:
-            conditions = ConditionBatch(table, torch.from_numpy(entries[block])[:, None])
-        parts.append(model.query_vectors(raw, history, conditions)[:, 0])
-    return torch.cat(parts), model.scored(raw)
+            conditions = ConditionBatch(table, torch.from_numpy(entries[block])[:, None]).to(model.device)
+        parts.append(model.query_vectors(raw, history.to(model.device), conditions)[:, 0].cpu())
+    return torch.cat(parts), model.scored(raw).cpu()
 
 
 def blocks(count: int) -> Iterator[slice]:

@@ -34,7 +34,7 @@ class Training:
     log_q: Tensor
 
     @classmethod
-    def prepare(cls, config: ClimberPilotConfig, dataset: Dataset) -> "Training":
+    def prepare(cls, config: ClimberPilotConfig, dataset: Dataset, device: str = "cpu") -> "Training":
         """Catalogue, split, batches and a freshly initialised network; raises ValueError where they do not fit."""
         objective, catalogue = config.objective, dataset.catalogue()
         histories = Histories.of(dataset, catalogue)
@@ -53,7 +53,7 @@ class Training:
         model = ClimberPilot(config.network, catalogue, objective.safety_interval_s if masked else 0)
         share = popularity(split, len(catalogue)) + 1
         log_q = torch.from_numpy(np.log(share / share.sum())).float()
-        return cls(config, catalogue, split, pieces, sampler, model, eligible, log_q)
+        return cls(config, catalogue, split, pieces, sampler, model.to(device), eligible.to(device), log_q.to(device))
 
     def readouts(self, history: HistoryBatch) -> Tensor:
         """Where each event is read from as a target, [B, N]; -1 where it has no visible history."""
@@ -84,9 +84,10 @@ class Training:
                 allowed=allowed,
                 precision=PRECISIONS[objective.softmax_precision],
             )
-        uniform = torch.randint(len(item_vectors), (objective.num_uniform_negatives,))
+        device = item_vectors.device
+        uniform = torch.randint(len(item_vectors), (objective.num_uniform_negatives,), device=device)
         # Uniform draws are their own proposal: expected counts M / V; in-batch ones follow popularity.
-        counts = torch.full((len(item_vectors),), objective.num_uniform_negatives / len(item_vectors))
+        counts = torch.full((len(item_vectors),), objective.num_uniform_negatives / len(item_vectors), device=device)
         negatives = uniform
         if objective.in_batch_negatives:
             negatives = torch.cat([uniform, targets])
@@ -101,11 +102,12 @@ class Training:
 
 def pretrain_step(training: Training, batch: Batch, rng: np.random.Generator) -> Tensor:
     """Eq. 4: the sum of the branches' losses; branch k at the readout of target t predicts item t + k - 1."""
-    model, history = training.model, batch.history
+    model, batch = training.model, batch.to(training.model.device)
+    history = batch.history
     if training.config.objective.tamip == "mask":
         history, first, position = _literal_anchor(batch, rng)
     else:
-        first = torch.arange(history.rows.shape[1]).expand_as(history.rows)
+        first = torch.arange(history.rows.shape[1], device=model.device).expand_as(history.rows)
         position = training.readouts(history)
     raw = model.items()
     states, item_vectors = model.backbone(raw, history), model.scored(raw)
@@ -121,10 +123,12 @@ def pretrain_step(training: Training, batch: Batch, rng: np.random.Generator) ->
 
 def finetune_step(training: Training, batch: Batch, rng: np.random.Generator) -> Tensor:
     """Eq. 6: branch k predicts the same target under the same condition from the context shortened by k - 1."""
-    model, history, stage = training.model, batch.history, training.config.finetune
+    model, stage = training.model, training.config.finetune
+    drawn = torch.from_numpy(training.sampler.draw(batch.history.rows.numpy(), stage.unconditioned_share, rng))
+    conditions = ConditionBatch(training.sampler.table, drawn).to(model.device)
+    batch, entries = batch.to(model.device), conditions.query_condition
+    history = batch.history
     position = training.readouts(history)
-    entries = torch.from_numpy(training.sampler.draw(history.rows.numpy(), stage.unconditioned_share, rng))
-    conditions = ConditionBatch(training.sampler.table, entries)
     raw = model.items()
     states, item_vectors = model.backbone(raw, history), model.scored(raw)
     losses = []
@@ -139,7 +143,7 @@ def finetune_step(training: Training, batch: Batch, rng: np.random.Generator) ->
 
 def _literal_anchor(batch: Batch, rng: np.random.Generator) -> tuple[HistoryBatch, Tensor, Tensor]:
     """Eq. 1 as printed: one random first target per history sets the anchor, and the row before it is read."""
-    noise = torch.from_numpy(rng.random(batch.target_ok.shape))
+    noise = torch.from_numpy(rng.random(batch.target_ok.shape)).to(batch.target_ok.device)
     first = noise.masked_fill(~batch.target_ok, -1).argmax(1, keepdim=True)
     history = batch.history
     anchored = HistoryBatch(history.rows, history.time_s, history.length, history.time_s.gather(1, first)[:, 0])

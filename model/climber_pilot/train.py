@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -33,6 +34,7 @@ from model.training import WEIGHTS_FILE, Schedule, fit
 logger = logging.getLogger(__name__)
 
 VALIDATION_USERS = 5_000
+DEVICES = ("cpu", "cuda")
 
 
 def validate(training: Training, targets: Targets, entries: np.ndarray | None) -> dict[str, float]:
@@ -45,10 +47,12 @@ def validate(training: Training, targets: Targets, entries: np.ndarray | None) -
     return {"hr@10": hit_rate(ranks, 10), "ndcg@10": ndcg(ranks, 10)}
 
 
-def train(stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *, resume: bool) -> Path:
+def train(
+    stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *, resume: bool, device: str = "cpu"
+) -> Path:
     """Run one stage and leave its checkpoint in OUT/stage."""
     started = time.process_time()
-    training = Training.prepare(config, dataset)
+    training = Training.prepare(config, dataset, device)
     folder, settings = out / stage, config.pretrain if stage == "pretrain" else config.finetune
     targets = training.split.validation.sample(VALIDATION_USERS, seed=0)
     entries: np.ndarray | None = None
@@ -97,6 +101,7 @@ def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str
         "targets_without_visible_history": dropped,
         "tamip": objective.tamip,
         "safety_interval_s": objective.safety_interval_s,
+        "device": training.model.device.type,
         "git_revision": git_revision(),
     }
 
@@ -116,13 +121,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
     parser.add_argument("--skip-bad-rows", action="store_true")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="cuda trains with the fused attention")
     parser.add_argument("--evaluate", action="store_true", help="write the report of the checkpoint beside it")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        if arguments.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("expected a CUDA device and a CUDA build of torch for --device cuda, found none")
         config = load_config(arguments.config)
         dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
-        folder = train(arguments.stage, config, dataset, arguments.out, resume=arguments.resume)
+        folder = train(
+            arguments.stage, config, dataset, arguments.out, resume=arguments.resume, device=arguments.device
+        )
         if arguments.evaluate:
             write_report(evaluate(load_checkpoint(folder), dataset), folder / "report")
             sys.stdout.write((folder / "report" / "report.md").read_text())

@@ -26,6 +26,8 @@ class Ready:
     release: str
     simulated: str
     items: int
+    device: str
+    attention: str
     status: Literal["ready"] = "ready"
 
 
@@ -50,5 +52,8 @@ async def ready(request: Request) -> Response:
     """200 with the release in force once warmed up, 503 before. Redis is not asked: without it we still answer."""
     service, _ = service_of(request)
     served = service.releases.served
-    document = Ready(served.release_id, served.retriever.simulated, len(served.catalogue))
+    retriever = served.retriever
+    document = Ready(
+        served.release_id, retriever.simulated, len(served.catalogue), retriever.device, retriever.attention_backend
+    )
     return Response(orjson.dumps(document), media_type="application/json")

@@ -15,7 +15,7 @@ from model.climber_pilot.histories import Histories, leave_one_out
 from model.climber_pilot.inference import History, RetrievalRequest, Retriever
 from model.climber_pilot.ranking import encode_targets, target_ranks
 from model.climber_pilot.report import write_report
-from model.climber_pilot.train import train
+from model.climber_pilot.train import main, train
 from model.condition import Condition
 from model.release import ReleaseError, current_release, write_release
 from tests.model.climber_pilot.worlds import small_config, small_dataset
@@ -179,3 +179,23 @@ def test_a_configuration_that_does_not_fit_the_weights_is_refused(retriever, tmp
         Retriever.load(release.path)
     assert caught.value.code == "incompatible_content"
     shutil.rmtree(release.path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused(retriever):
+    with pytest.raises(ReleaseError) as caught:
+        Retriever.load(retriever.release.path, "cuda")
+    assert caught.value.code == "device_unavailable"
+    arguments = ["pretrain", "--config", "none.toml", "--dataset", "music-world", "--out", "none", "--device", "cuda"]
+    assert main(arguments) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_answers_like_the_cpu(retriever):
+    conditions = (Condition(), retriever.catalogue.condition({"genre": {"all": ["jazz"]}}))
+    history = History(np.arange(7), np.arange(7) * 1_000)
+    on_device = Retriever.load(retriever.release.path, "cuda")
+    assert on_device.attention_backend == "fused"
+    asked = [RetrievalRequest(history, conditions, 10)]
+    np.testing.assert_allclose(on_device.query_vectors(asked)[0], retriever.query_vectors(asked)[0], atol=1e-3)

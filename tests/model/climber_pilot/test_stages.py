@@ -95,3 +95,15 @@ def test_popularity_counts_training_events_only():
     training = Training.prepare(small_config(), small_dataset())
     counts = popularity(training.split, 40)
     assert counts.sum() == (training.split.train_stop - training.split.histories.offsets[:-1]).sum()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("step", [pretrain_step, finetune_step])
+def test_a_step_on_a_device_has_the_loss_of_the_cpu(step):
+    found = []
+    for device in ("cpu", "cuda"):
+        training = Training.prepare(small_config(network={"dropout": 0.0}), small_dataset(), device)
+        batch = training.pieces.batch(np.arange(16))
+        found.append(float(step(training, batch, np.random.default_rng(0)).detach()))
+    assert found[1] == pytest.approx(found[0], rel=1e-3)

@@ -10,6 +10,8 @@ def test_live_and_ready(running):
         "release": running.retriever.release.release_id,
         "simulated": "everything",
         "items": len(running.catalogue),
+        "device": "cpu",
+        "attention": "condition_rows",
     }
 
 
