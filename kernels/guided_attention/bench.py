@@ -23,11 +23,11 @@ SHAPES = {
     "cpu": {
         "serving": [
             Shape(B, 2, N, 32, P, density)
-            for B, N in ((1, 128), (1, 512), (1, 2048), (8, 512))
-            for P in (1, 4, 8, 16)
+            for B, N in ((1, 128), (1, 512), (1, 2048), (1, 4096), (8, 512))
+            for P in (1, 2, 4, 8, 16)
             for density in DENSITIES
         ],
-        "training": [Shape(8, 2, N, 32, None, density) for N in (128, 512) for density in (0.1, 1.0)],
+        "training": [Shape(8, 2, N, 32, None, density) for N in (128, 512, 1024) for density in DENSITIES],
     },
     "cuda": {
         "serving": [Shape(256, 4, N, 64, P, 0.1) for N in (512, 1024, 4096) for P in (1, 4, 8, 16)],

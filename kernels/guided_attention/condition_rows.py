@@ -9,6 +9,8 @@ from kernels.guided_attention.predicate import ConditionBits
 from kernels.guided_attention.relative_bias import RelativeBias, bias_logits
 
 HIDDEN_LOGIT = -1e30
+SHARED_FROM_PAIRS = 1024
+"""Below so many query-key pairs, finding out that queries share a bias row costs more than looking it up again."""
 # Not in the public interface, but the one call that also returns the denominators; torch is pinned to one release.
 _flash_on_cpu = torch._scaled_dot_product_flash_attention_for_cpu
 
@@ -88,7 +90,12 @@ def _words(bits: Tensor) -> tuple[Tensor, ...]:
 def _shared_bias(bias: RelativeBias, position: Tensor, num_keys: int, key_time_s: Tensor | None) -> Tensor:
     """Bias [B, H, P or 1, N]: conditions of one request are asked at one position and time, so one row will do."""
     time_s = bias.query_time_s
-    if position.shape[1] > 1 and _same_in_a_row(position) and (time_s is None or _same_in_a_row(time_s)):
+    if (
+        position.shape[1] * num_keys >= SHARED_FROM_PAIRS
+        and position.shape[1] > 1
+        and _same_in_a_row(position)
+        and (time_s is None or _same_in_a_row(time_s))
+    ):
         position = position[:, :1]
         bias = RelativeBias(bias.position_table, bias.time_table, None if time_s is None else time_s[:, :1])
     return bias_logits(bias, position, num_keys, key_time_s)
