@@ -89,6 +89,7 @@ def plot_horizon(report: dict[str, Any], path: Path) -> None:
         axes.plot(range(1, len(curve) + 1), [100 * value for value in curve], marker="o", label=model)
     axes.set(xlabel="steps ahead", ylabel="HR@50, %", title=f"{report['dataset']}: horizon")
     axes.set_ylim(bottom=0)
+    axes.set_xticks(range(1, 1 + len(next(iter(report["horizon"]["hr@50"].values())))))
     axes.legend()
     figure.savefig(path, dpi=120)
 
@@ -101,5 +102,5 @@ def _bars(series: dict[str, list[float]], labels: list[str], title: str, path: P
         axes.bar([x + i * width for x in range(len(labels))], [100 * value for value in values], width, label=name)
     axes.set_xticks([x + 0.4 - width / 2 for x in range(len(labels))], labels)
     axes.set(ylabel="%", title=title)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=len(series))
     figure.savefig(path, dpi=120)
