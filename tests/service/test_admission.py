@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from service.admission import Deadline, Permits
 from service.errors import OverloadedError
 from tests.service.running import serving, settings_for, wait_until
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 
 def test_permits_are_given_back_whatever_happens():
@@ -43,7 +43,7 @@ def test_more_than_the_limit_is_refused_at_once(release_root, redis_server, hist
             waiting = [pool.submit(running.answer, history=history) for _ in range(2)]
             wait_until(lambda: running.metric("rec_requests_in_flight") == 2)
             response = running.recommend(history=history)
-            problem(response, 503, "overloaded")
+            check_problem(response, 503, "overloaded")
             assert int(response.headers["retry-after"]) >= 1
             assert running.client.get("/health/live").status_code == 200
             go.set()

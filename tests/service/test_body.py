@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.service.running import serving, settings_for
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 JSON = {"content-type": "application/json"}
 
@@ -17,7 +17,7 @@ JSON = {"content-type": "application/json"}
 def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not(running, path):
     limit = running.service.settings.max_body_bytes
     assert running.client.post(path, content=b" " * limit, headers=JSON).status_code == 400
-    problem(running.client.post(path, content=b" " * (limit + 1), headers=JSON), 413, "body_too_large")
+    check_problem(running.client.post(path, content=b" " * (limit + 1), headers=JSON), 413, "body_too_large")
 
 
 def test_a_streamed_body_is_bounded_too(running):
@@ -27,7 +27,7 @@ def test_a_streamed_body_is_bounded_too(running):
 
     response = running.client.post("/recommend", content=chunks(), headers=JSON)
     assert "content-length" not in response.request.headers
-    problem(response, 413, "body_too_large")
+    check_problem(response, 413, "body_too_large")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_streamed_body_is_bounded_too(running):
 )
 def test_other_media_types(running, headers):
     content = gzip.compress(b"{}") if "content-encoding" in headers else b"{}"
-    problem(running.client.post("/recommend", content=content, headers=headers), 415, "unsupported_media_type")
+    check_problem(running.client.post("/recommend", content=content, headers=headers), 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=UTF-8", "Application/JSON", "application/json;"])

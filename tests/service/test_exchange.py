@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from service.logs import JsonLines
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 
 @pytest.mark.parametrize("kept", ["a", "A-1_b.c:d", "x" * 128])
@@ -25,7 +25,7 @@ def test_what_nobody_caught_is_answered_without_its_cause(running, monkeypatch, 
     monkeypatch.setattr(type(running.service.pipeline), "recommend", fail)
     before = running.metric("rec_problems_total", code="internal_error")
     response = running.recommend(user_id="user-9")
-    problem(response, 500, "internal_error")
+    check_problem(response, 500, "internal_error")
     assert "secret" not in response.text
     assert running.metric("rec_problems_total", code="internal_error") == before + 1
     assert running.metric("rec_requests_in_flight") == 0

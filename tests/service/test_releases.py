@@ -9,7 +9,7 @@ from service.errors import NotReadyError
 from service.releases import Releases
 from service.telemetry import Telemetry
 from tests.service.running import serving, settings_for, wait_until
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 
 def test_not_ready_before_warm_up(release_root, redis_server, monkeypatch):
@@ -29,7 +29,7 @@ def test_not_ready_before_warm_up(release_root, redis_server, monkeypatch):
             running.client.get("/attributes"),
             running.client.get("/items/a"),
         ):
-            problem(response, 503, "not_ready")
+            check_problem(response, 503, "not_ready")
             assert response.headers["retry-after"] == "2"
         assert running.metric("rec_ready") == 0
         assert "examples" not in str(running.client.get("/openapi.json").json()["paths"]["/recommend"])

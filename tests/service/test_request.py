@@ -9,7 +9,7 @@ from tests.service.running import serving, settings_for
 ITEM = {"item_id": "a", "event_time_s": 1}
 
 
-def problem(response, status, code):
+def check_problem(response, status, code):
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
@@ -71,13 +71,13 @@ FIELDS = [
 
 @pytest.mark.parametrize(("body", "field", "code"), FIELDS, ids=[f"{field}-{code}" for _, field, code in FIELDS])
 def test_bad_fields(running, body, field, code):
-    faults = problem(running.recommend(**body), 422, "invalid_request")
+    faults = check_problem(running.recommend(**body), 422, "invalid_request")
     assert faults.get(field) == code
 
 
 def test_every_bad_field_is_named_at_once(running):
     body = {"k": 0, "mode": "soft", "history": [{"item_id": "", "event_time_s": 1}]}
-    assert set(problem(running.recommend(**body), 422, "invalid_request")) == {"k", "mode", "history.0.item_id"}
+    assert set(check_problem(running.recommend(**body), 422, "invalid_request")) == {"k", "mode", "history.0.item_id"}
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "1.5", '"1"', "null"])
@@ -89,7 +89,7 @@ def test_times_that_are_no_whole_number(running, path, text):
     name = {"/recommend": "history", "/events": "events"}[path]
     content = f'{{"{name}": [{event}]}}'
     response = running.client.post(path, content=content, headers={"content-type": "application/json"})
-    assert problem(response, 422, "invalid_request") == {f"{name}.0.event_time_s": "int_type"}
+    assert check_problem(response, 422, "invalid_request") == {f"{name}.0.event_time_s": "int_type"}
 
 
 def test_whole_numbers_may_be_written_as_floats(running):
@@ -102,7 +102,7 @@ def test_future_times_beyond_the_clocks_difference(running):
     now_s = int(time.time())
     assert running.recommend(history=[{"item_id": "a", "event_time_s": now_s + 60}]).status_code == 200
     response = running.recommend(history=[ITEM, {"item_id": "a", "event_time_s": now_s + 3600}])
-    assert problem(response, 422, "invalid_request") == {"history.1.event_time_s": "time_in_future"}
+    assert check_problem(response, 422, "invalid_request") == {"history.1.event_time_s": "time_in_future"}
 
 
 BODIES = [b"", b"{", b"[1,", b"\xff\xfe", b'{"user_id": "\\ud800"}', b'{"user_id": "\xff"}', b"[" * 5000, b"{'k': 1}"]
@@ -111,13 +111,13 @@ BODIES = [b"", b"{", b"[1,", b"\xff\xfe", b'{"user_id": "\\ud800"}', b'{"user_id
 @pytest.mark.parametrize("content", BODIES, ids=[repr(content[:12]) for content in BODIES])
 def test_malformed_json(running, content):
     response = running.client.post("/recommend", content=content, headers={"content-type": "application/json"})
-    assert problem(response, 400, "malformed_json") == {}
+    assert check_problem(response, 400, "malformed_json") == {}
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"3", b'"text"'])
 def test_json_of_another_kind(running, content):
     response = running.client.post("/recommend", content=content, headers={"content-type": "application/json"})
-    assert problem(response, 422, "invalid_request") == {"": "model_type"}
+    assert check_problem(response, 422, "invalid_request") == {"": "model_type"}
 
 
 def test_limits_follow_the_deployment(release_root, redis_server):
@@ -131,7 +131,7 @@ def test_limits_follow_the_deployment(release_root, redis_server):
     with serving(settings_for(release_root, redis_server.url, **small)) as running:
         assert running.recommend(k=5, history=[ITEM] * 2, deadline_ms=9_500).status_code == 200
         body = {"k": 6, "history": [ITEM] * 3, "instructions": [{"where": {}}] * 5, "deadline_ms": 9_501}
-        faults = problem(running.recommend(**body), 422, "invalid_request")
+        faults = check_problem(running.recommend(**body), 422, "invalid_request")
         assert set(faults) == {"k", "history", "instructions", "deadline_ms"}
         schemas = running.client.get("/openapi.json").json()["components"]["schemas"]
         assert schemas["RecommendRequest"]["properties"]["k"]["maximum"] == 5

@@ -12,7 +12,7 @@ from service.store import Store
 from service.telemetry import Telemetry
 from service.users import UserStore
 from tests.service.running import fresh, play, serving, settings_for
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 NOW_S = 1_700_000_000
 TIMEOUT_MS = 300
@@ -40,7 +40,7 @@ def check_without_store(running, user, history):
         running.client.delete(f"/users/{user}/history"),
         running.client.post("/events", json={"events": [play(user, "a", NOW_S)]}),
     ):
-        problem(response, 503, "history_store_unavailable")
+        check_problem(response, 503, "history_store_unavailable")
         assert int(response.headers["retry-after"]) >= 1
     assert time.monotonic() - started_s < 7 * TIMEOUT_MS / 1000 + SLACK_S
     assert running.answer(history=history, k=5)["warnings"] == []

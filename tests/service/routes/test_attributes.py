@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 
 def counts(running, name):
@@ -48,4 +48,4 @@ def test_pages_reach_every_value_once(running, prefix, limit):
     ],
 )
 def test_bad_parameters(running, params, field, code):
-    assert problem(running.client.get("/attributes", params=params), 422, "invalid_request") == {field: code}
+    assert check_problem(running.client.get("/attributes", params=params), 422, "invalid_request") == {field: code}

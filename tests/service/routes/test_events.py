@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.standing import attribute_values, top_values
 from service.users import EVENT_STREAM
 from tests.service.running import fresh, play, serving, settings_for
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 NOW_S = 1_700_000_000
 HISTORY_EVENTS, WINDOW_EVENTS = 12, 5
@@ -95,7 +95,7 @@ def test_one_bad_event_refuses_the_batch(running, redis_server):
         (play(user, item, 1.5), "int_type"),
     ):
         response = running.client.post("/events", json={"events": [good, bad]})
-        assert problem(response, 422, "invalid_request") == {"events.1.event_time_s": code}
+        assert check_problem(response, 422, "invalid_request") == {"events.1.event_time_s": code}
     assert stored(running, user)["events"] == []
     assert stream_of(redis_server, user) == []
     assert running.ingest(good)["accepted"] == 1
@@ -115,7 +115,7 @@ def test_one_bad_event_refuses_the_batch(running, redis_server):
 )
 def test_bad_fields(running, change, field, code):
     response = running.client.post("/events", json={"events": [{**play("u", "i", 1), **change}]})
-    assert problem(response, 422, "invalid_request") == {field: code}
+    assert check_problem(response, 422, "invalid_request") == {field: code}
 
 
 def test_batch_sizes(running):
@@ -123,8 +123,8 @@ def test_batch_sizes(running):
     batch = [play(fresh() if number % 2 else user, item, NOW_S + number) for number in range(1_000)]
     assert running.ingest(*batch)["accepted"] == 1_000
     response = running.client.post("/events", json={"events": [*batch, play(user, item, NOW_S)]})
-    assert problem(response, 422, "invalid_request") == {"events": "too_long"}
-    assert problem(running.client.post("/events", json={"events": []}), 422, "invalid_request") == {
+    assert check_problem(response, 422, "invalid_request") == {"events": "too_long"}
+    assert check_problem(running.client.post("/events", json={"events": []}), 422, "invalid_request") == {
         "events": "too_short"
     }
 

@@ -1,5 +1,5 @@
 from tests.service.running import serving, settings_for
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 
 def test_live_and_ready(running):
@@ -21,8 +21,8 @@ def test_a_service_without_redis_is_ready(release_root, tmp_path, history):
 
 
 def test_nothing_at_other_paths(running):
-    problem(running.client.get("/"), 404, "not_found")
-    problem(running.client.get("/recommend/"), 404, "not_found")
+    check_problem(running.client.get("/"), 404, "not_found")
+    check_problem(running.client.get("/recommend/"), 404, "not_found")
 
 
 def test_other_methods(running):
@@ -33,5 +33,5 @@ def test_other_methods(running):
         ("TRACE", "/items/a", "GET"),
     ):
         response = running.client.request(method, path)
-        problem(response, 405, "method_not_allowed")
+        check_problem(response, 405, "method_not_allowed")
         assert response.headers["allow"] == allowed

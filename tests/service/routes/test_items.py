@@ -1,4 +1,4 @@
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 
 def test_every_item_as_the_catalogue_has_it(running):
@@ -12,10 +12,12 @@ def test_every_item_as_the_catalogue_has_it(running):
 
 
 def test_unknown_items(running):
-    problem(running.client.get("/items/no-such-item"), 404, "unknown_item")
-    problem(running.client.get("/items/a/b"), 404, "unknown_item")
+    check_problem(running.client.get("/items/no-such-item"), 404, "unknown_item")
+    check_problem(running.client.get("/items/a/b"), 404, "unknown_item")
 
 
 def test_bad_ids(running):
-    assert problem(running.client.get(f"/items/{'i' * 201}"), 422, "invalid_request") == {"item_id": "string_too_long"}
-    assert problem(running.client.get("/items/"), 422, "invalid_request") == {"item_id": "string_too_short"}
+    assert check_problem(running.client.get(f"/items/{'i' * 201}"), 422, "invalid_request") == {
+        "item_id": "string_too_long"
+    }
+    assert check_problem(running.client.get("/items/"), 422, "invalid_request") == {"item_id": "string_too_short"}

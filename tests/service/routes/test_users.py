@@ -1,6 +1,6 @@
 from service.users import EVENT_STREAM
 from tests.service.running import fresh, play
-from tests.service.test_request import problem
+from tests.service.test_request import check_problem
 
 NOW_S = 1_700_000_000
 
@@ -41,10 +41,10 @@ def test_any_text_can_be_a_user(running):
 
 
 def test_bad_ids(running):
-    assert problem(running.client.get("/users/%00/history"), 422, "invalid_request") == {
+    assert check_problem(running.client.get("/users/%00/history"), 422, "invalid_request") == {
         "user_id": "string_pattern_mismatch"
     }
-    assert problem(running.client.delete(f"/users/{'u' * 201}/history"), 422, "invalid_request") == {
+    assert check_problem(running.client.delete(f"/users/{'u' * 201}/history"), 422, "invalid_request") == {
         "user_id": "string_too_long"
     }
 
@@ -53,7 +53,7 @@ def test_an_entry_of_another_kind_is_no_history(running, redis_server):
     user = fresh()
     with redis_server.client() as client:
         client.rpush(f"rec:user:{{{user}}}:history", b"short")
-    problem(running.client.get(f"/users/{user}/history"), 503, "history_store_unavailable")
+    check_problem(running.client.get(f"/users/{user}/history"), 503, "history_store_unavailable")
     with redis_server.client() as client:
         client.set(f"rec:user:{{{user}}}:history", b"no list")
-    problem(running.client.get(f"/users/{user}/history"), 503, "history_store_unavailable")
+    check_problem(running.client.get(f"/users/{user}/history"), 503, "history_store_unavailable")
