@@ -3,10 +3,11 @@
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -41,6 +42,13 @@ class Schedule:
         return self.learning_rate * (share + (1 - share) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
+class Fitted(NamedTuple):
+    """metrics of the best epoch; cpu_s: processor time of all finished epochs, those before a resume included."""
+
+    metrics: dict[str, float]
+    cpu_s: float
+
+
 def fit(
     module: nn.Module,
     schedule: Schedule,
@@ -52,8 +60,8 @@ def fit(
     select: str,
     resume: bool,
     title: str,
-) -> dict[str, float]:
-    """Train `module` and leave the best weights in it and in `out`; returns the metrics of the best epoch.
+) -> Fitted:
+    """Train `module` and leave the best weights in it and in `out`.
 
     batches(epoch) lists the epoch's batches; step(batch, number) returns the loss; evaluate() returns metrics, of which
     `select` (higher is better) chooses the best epoch. Randomness is seeded per step, and the whole state is one file
@@ -61,7 +69,7 @@ def fit(
     """
     out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
-    progress: dict[str, Any] = {"epoch": 0, "step": 0, "best": None, "best_epoch": -1}
+    progress: dict[str, Any] = {"epoch": 0, "step": 0, "best": None, "best_epoch": -1, "cpu_s": 0.0}
     best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     if resume and (out / STATE_FILE).exists():
         progress, best = _load_state(out / STATE_FILE, module, optimizer)
@@ -70,6 +78,7 @@ def fit(
     for epoch in range(progress["epoch"], schedule.epochs):
         if progress["best"] is not None and epoch - progress["best_epoch"] > schedule.patience_epochs:
             break
+        started_s = time.process_time()
         losses = _train_epoch(module, optimizer, schedule, batches(epoch), step, progress, f"{title} epoch {epoch + 1}")
         module.eval()
         with torch.inference_mode():
@@ -78,13 +87,14 @@ def fit(
             progress |= {"best": metrics, "best_epoch": epoch}
             best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
         progress["epoch"] = epoch + 1
+        progress["cpu_s"] += time.process_time() - started_s
         _save_state(out, module, optimizer, progress, best)
         with (out / LOG_FILE).open("a") as log:
             log.write(json.dumps({"epoch": epoch + 1, "loss": sum(losses) / len(losses), **metrics}) + "\n")
         tqdm.write(f"{title} epoch {epoch + 1}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     module.load_state_dict(best)
     module.eval()
-    return progress["best"] or {}
+    return Fitted(progress["best"] or {}, progress["cpu_s"])
 
 
 def _train_epoch(

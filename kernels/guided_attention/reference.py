@@ -61,7 +61,7 @@ def reference_attention(
     logits = (q @ k.transpose(-1, -2)) * scale
     if bias is not None:
         logits = logits + bias_logits(bias, query_position, k.shape[2], key_time_s)
-    # Hidden logits become the row's floor instead of -inf, so that an empty row has finite values and gradients.
+    # A row that sees nothing must not become NaN: the peak below is finite, so all its weights are zero.
     logits = logits.masked_fill(~visible, float("-inf"))
     peak = logits.detach().amax(-1, keepdim=True)
     if condition_key is not None and condition_value is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from model.catalogue import Catalogue
 from model.climber_pilot.config import ClimberPilotConfig
@@ -66,8 +66,12 @@ def save_description(
     (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2))
 
 
-def save_weights(folder: Path, model: ClimberPilot) -> None:
-    """Write the weights alone."""
-    save_file(
-        {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS_FILE
-    )
+def check_resumable(folder: Path, config: ClimberPilotConfig, facts: dict[str, Any]) -> None:
+    """Raise ValueError where the training begun in `folder` had another configuration or other data."""
+    if not (folder / FACTS_FILE).exists():
+        return
+    if ClimberPilotConfig.from_json((folder / CONFIG_FILE).read_text()) != config:
+        raise ValueError(f"expected the configuration that {folder} was begun with to resume it, got another")
+    begun = json.loads((folder / FACTS_FILE).read_text())["data_revision"]
+    if begun != facts["data_revision"]:
+        raise ValueError(f"expected data revision {begun} to resume {folder}, got {facts['data_revision']}")

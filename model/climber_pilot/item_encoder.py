@@ -30,13 +30,11 @@ class ItemEncoder(nn.Module):
     def __init__(self, config: NetworkConfig, catalogue: Catalogue) -> None:
         super().__init__()
         buckets = id_buckets(catalogue.item_ids, config.id_hashes, config.id_buckets)
-        # Only buckets that some item of the catalogue falls into are ever read; the rest need no memory traffic.
         self.register_buffer("buckets", torch.from_numpy(buckets), persistent=False)
         self.id_embedding = nn.Embedding(config.id_buckets, config.width)
         nn.init.normal_(self.id_embedding.weight, std=0.02)
         self.value_embedding = nn.Embedding(max(1, catalogue.num_values), config.width)
         nn.init.normal_(self.value_embedding.weight, std=0.02)
-        self.use_attributes = config.use_attributes
         self.attribute_names = list(catalogue.attributes) if config.use_attributes else []
         for name in self.attribute_names:
             ids, offsets, weights = _bag(catalogue, name)

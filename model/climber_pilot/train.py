@@ -7,7 +7,6 @@ item under its own condition from truncated contexts (section 2.3), starting fro
 import argparse
 import logging
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.climber_pilot.checkpoint import load_checkpoint, save_description, stage_folder
+from model.climber_pilot.checkpoint import check_resumable, load_checkpoint, save_description, stage_folder
 from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
 from model.climber_pilot.data import Batch
 from model.climber_pilot.evaluate import evaluate
@@ -51,7 +50,6 @@ def train(
     stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *, resume: bool, device: str = "cpu"
 ) -> Path:
     """Run one stage and leave its checkpoint in OUT/stage."""
-    started = time.process_time()
     training = Training.prepare(config, dataset, device)
     folder, settings = out / stage, config.pretrain if stage == "pretrain" else config.finetune
     targets = training.split.validation.sample(VALIDATION_USERS, seed=0)
@@ -64,8 +62,10 @@ def train(
         step_of = finetune_step
     facts = training_facts(stage, dataset, training)
     counts = popularity(training.split, len(training.catalogue))
+    if resume:
+        check_resumable(folder, config, facts)
     save_description(folder, config, training.catalogue, counts, facts)
-    metrics = fit(
+    best = fit(
         training.model,
         schedule_of(settings),
         folder,
@@ -78,7 +78,7 @@ def train(
         resume=resume,
         title=stage,
     )
-    facts |= {"validation": metrics, "cpu_minutes": round((time.process_time() - started) / 60, 2)}
+    facts |= {"validation": best.metrics, "cpu_minutes": round(best.cpu_s / 60, 2)}
     save_description(folder, config, training.catalogue, counts, facts)
     return folder
 

@@ -148,6 +148,19 @@ def test_an_unfinished_training_is_no_checkpoint(checkpoint, tmp_path):
         load_checkpoint(tmp_path / "nowhere")
 
 
+def test_resuming_keeps_the_result_and_refuses_another_configuration_or_other_data(checkpoint, tmp_path):
+    shutil.copytree(checkpoint, tmp_path / "run")
+    before = load_checkpoint(tmp_path / "run" / "pretrain").facts
+    config = small_config(objective={"held_out_user_share": 0.2})
+    train("pretrain", config, small_dataset(), tmp_path / "run", resume=True)
+    after = load_checkpoint(tmp_path / "run" / "pretrain").facts
+    assert (after["validation"], after["cpu_minutes"]) == (before["validation"], before["cpu_minutes"])
+    with pytest.raises(ValueError, match="configuration"):
+        train("pretrain", small_config(), small_dataset(), tmp_path / "run", resume=True)
+    with pytest.raises(ValueError, match="data revision"):
+        train("pretrain", config, small_dataset(seed=5), tmp_path / "run", resume=True)
+
+
 def test_evaluation_refuses_other_data(checkpoint):
     with pytest.raises(ValueError, match="revision"):
         evaluate(load_checkpoint(checkpoint), small_dataset(seed=5))
