@@ -7,19 +7,20 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
 from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint
 from model.climber_pilot.data import ConditionSampler
 from model.climber_pilot.histories import Histories, Split, Targets, leave_one_out
-from model.climber_pilot.ranking import blocks, encode_targets, hide_seen, rank_of, target_ranks, target_scores
+from model.climber_pilot.ranking import blocks, encode_targets, rank_and_list, rank_of, target_ranks, target_scores
 from model.climber_pilot.report import write_report
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
@@ -92,32 +93,34 @@ def unconditional(
 ) -> list[dict[str, Any]]:
     """HR, NDCG, coverage and overlap between users of the model and the baselines, no instruction."""
     queries, vectors = encode_targets(checkpoint.model, histories, targets, None, None)
-    target_rows = torch.from_numpy(histories.rows[targets.event])
+    scorers: dict[str, Callable[[slice], Tensor]] = {"Climber-Pilot": lambda block: queries[block] @ vectors.T}
+    for baseline in baselines:
+        scorers[baseline.name] = partial(baseline_scores, baseline, targets)
     rows = []
-    for scorer in [None, *baselines]:
-        ranks, shown = [], []
-        for block in tqdm(list(blocks(len(targets))), desc=f"{group}: {scorer.name if scorer else 'model'}"):
-            if scorer is None:
-                scores = target_scores(queries, vectors, histories, targets, block, exclude_seen)
-            else:
-                scores = scorer.scores(Targets(targets.start[block], targets.event[block]))
-                scores = hide_seen(scores, histories, targets, block) if exclude_seen else scores
-            ranks.append(rank_of(scores, target_rows[block]))
-            shown.append(scores.topk(min(CUTS[-1], scores.shape[1])).indices)
-        name = scorer.name if scorer else "Climber-Pilot"
-        figures = ranking_figures(torch.cat(ranks).numpy())
-        top = torch.cat(shown).numpy()
-        variety = {
-            "coverage@50": coverage(top, len(vectors)),
-            "overlap@10": list_overlap(top[:, : CUTS[0]], len(vectors)),
-        }
-        rows.append({"group": group, "model": name, "users": len(targets), **figures, **variety})
+    for name, scores_of in scorers.items():
+        title = f"{group}: {name}"
+        ranks, shown = rank_and_list(scores_of, histories, targets, CUTS[-1], exclude_seen=exclude_seen, title=title)
+        figures = ranking_figures(ranks) | variety_figures(shown, len(vectors))
+        rows.append({"group": group, "model": name, "users": len(targets), **figures})
     return rows
+
+
+def baseline_scores(baseline: Baseline, targets: Targets, block: slice) -> Tensor:
+    """A baseline's scores for a block of targets, [T, V]."""
+    return baseline.scores(Targets(targets.start[block], targets.event[block]))
 
 
 def ranking_figures(ranks: np.ndarray) -> dict[str, float]:
     """HR and NDCG at every cut."""
     return {f"hr@{k}": hit_rate(ranks, k) for k in CUTS} | {f"ndcg@{k}": ndcg(ranks, k) for k in CUTS}
+
+
+def variety_figures(shown: np.ndarray, num_items: int) -> dict[str, float]:
+    """How much of the catalogue the lists show, and how alike they are. shown: rows [T, S], best first."""
+    return {
+        f"coverage@{CUTS[-1]}": coverage(shown, num_items),
+        f"overlap@{CUTS[0]}": list_overlap(shown[:, : CUTS[0]], num_items),
+    }
 
 
 def instructed(

@@ -1,10 +1,11 @@
 """Exact ranking of held-out targets over the whole catalogue."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from model.climber_pilot.condition_batch import ConditionBatch, ConditionTable
 from model.climber_pilot.data import target_histories
@@ -89,3 +90,26 @@ def target_ranks(
             scores = scores.masked_fill(~eligible[torch.from_numpy(entries[block])], float("-inf"))
         ranks.append(rank_of(scores, torch.from_numpy(histories.rows[targets.event[block]])))
     return torch.cat(ranks).numpy() if ranks else np.zeros(0, dtype=np.int64)
+
+
+def rank_and_list(
+    scores_of: Callable[[slice], Tensor],
+    histories: Histories,
+    targets: Targets,
+    list_length: int,
+    *,
+    exclude_seen: bool = True,
+    title: str = "ranking",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rank of every target [T], and the rows of the list [T, S] that its user would be shown, best first.
+
+    scores_of: block of targets -> scores of the whole catalogue, a tensor [T, V] that may be changed. Any scorer,
+    learned or not, ours or not, is ranked by this.
+    """
+    ranks, shown = [], []
+    for block in tqdm(list(blocks(len(targets))), desc=title, leave=False):
+        scores = scores_of(block)
+        scores = hide_seen(scores, histories, targets, block) if exclude_seen else scores
+        ranks.append(rank_of(scores, torch.from_numpy(histories.rows[targets.event[block]])))
+        shown.append(scores.topk(min(list_length, scores.shape[1])).indices)
+    return torch.cat(ranks).numpy(), torch.cat(shown).numpy()
