@@ -16,6 +16,8 @@ class NetworkConfig:
     """Sizes of the network; defaults are the small ones that a CPU trains.
 
     attention: the backend of guided attention, "auto" by device; it changes speed, never results beyond rounding.
+    condition_path: how a condition enters: "attention" guides the branch layer's attention (CGSA); the others are its
+        rivals of condition_path.py.
     """
 
     width: int = 64
@@ -34,6 +36,7 @@ class NetworkConfig:
     normalise: bool = True
     temperature: float = 0.07
     attention: Literal["auto", "reference", "condition_rows", "fused"] = "auto"
+    condition_path: Literal["attention", "adaln_zero", "output_head"] = "attention"
 
 
 @dataclass(frozen=True)

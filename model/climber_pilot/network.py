@@ -14,6 +14,7 @@ from kernels.guided_attention.op import Backend, backend_for, guided_attention
 from kernels.guided_attention.relative_bias import RelativeBias
 from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, ConditionTable, condition_table
+from model.climber_pilot.condition_path import AdaLNZero, Modulation, OutputHead, condition_paths
 from model.climber_pilot.config import NetworkConfig
 from model.climber_pilot.item_encoder import ItemEncoder
 from model.condition import Condition
@@ -75,10 +76,12 @@ class Layer(nn.Module):
         key_attributes: Tensor | None = None,
         conditions: ConditionBatch | None = None,
         condition_tokens: Tensor | None = None,
+        modulation: Modulation | None = None,
     ) -> Tensor:
         """Rows of `states` [B, N, D] at `position` [B, Q] (all N of them when None) after this layer, [B, Q, D].
 
         conditions and condition_tokens [C, D] guide the attention (Eq. 5); key_attributes: [B, N, W].
+        modulation [B, Q, D] is AdaLN-Zero's, of the query rows.
         """
         num_keys = states.shape[1]
         if position is None:
@@ -91,8 +94,11 @@ class Layer(nn.Module):
         own_key = own_value = None
         if conditions is not None and condition_tokens is not None:
             own_key, own_value = self._split_key_value(condition_tokens[conditions.query_condition])
+        query_rows = self.attention_norm(rows)
+        if modulation is not None:
+            query_rows = query_rows * (1 + modulation.attention_scale) + modulation.attention_shift
         attended = guided_attention(
-            self._heads(self.to_query(self.attention_norm(rows))),
+            self._heads(self.to_query(query_rows)),
             key,
             value,
             query_position=position,
@@ -107,8 +113,13 @@ class Layer(nn.Module):
             condition_value=own_value,
             backend=attention_backend(self.attention, states.device.type, gradients=torch.is_grad_enabled()),
         )
-        rows = rows + self.dropout(self.to_output(attended.transpose(1, 2).flatten(2)))
-        return rows + self.dropout(self.feed_forward(rows))
+        attended = self.to_output(attended.transpose(1, 2).flatten(2))
+        if modulation is None:
+            rows = rows + self.dropout(attended)
+            return rows + self.dropout(self.feed_forward(rows))
+        rows = rows + self.dropout(attended * (1 + modulation.attention_gate))
+        inner = self.feed_forward[0](rows) * (1 + modulation.feed_forward_scale) + modulation.feed_forward_shift
+        return rows + self.dropout(self.feed_forward[1:](inner) * (1 + modulation.feed_forward_gate))
 
     def _heads(self, rows: Tensor) -> Tensor:
         return rows.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
@@ -141,6 +152,8 @@ class ClimberPilot(nn.Module):
         nn.init.zeros_(self.condition_values.weight)
         self.register_buffer("item_words", torch.from_numpy(catalogue.words), persistent=False)
         self.unconditional = condition_table([Condition()], catalogue.num_words)
+        # Last, so that the random start of everything else is the same along every path.
+        self.condition_paths = condition_paths(config)
 
     @property
     def device(self) -> torch.device:
@@ -162,32 +175,42 @@ class ClimberPilot(nn.Module):
 
         Without conditions every history item is visible and the token is the bare base.
         """
-        key_attributes = None
-        if conditions is None:
-            conditions = ConditionBatch(self.unconditional.to(position.device), torch.zeros_like(position))
-        else:
-            key_attributes = self.item_words[history.rows]
+        everything = ConditionBatch(self.unconditional.to(position.device), torch.zeros_like(position))
+        asked = everything if conditions is None else conditions
+        path = self.condition_paths[k] if len(self.condition_paths) else None
+        guided = conditions is not None and path is None
+        # The other paths keep the bare token: the branch layer was pre-trained with it.
+        guide = asked if guided else everything
+        modulation = None
+        if isinstance(path, AdaLNZero):
+            modulation = path(self.condition_vectors(asked.table)).of_query(asked.query_condition)
         rows = self.branches[k](
             states,
             history,
             safety_interval_s=self.safety_interval_s,
             position=position,
-            key_attributes=key_attributes,
-            conditions=conditions,
-            condition_tokens=self.condition_tokens(conditions.table),
+            key_attributes=self.item_words[history.rows] if guided else None,
+            conditions=guide,
+            condition_tokens=self.condition_tokens(guide.table),
+            modulation=modulation,
         )
-        return self.scored(self.branch_norms[k](rows))
+        rows = self.branch_norms[k](rows)
+        if isinstance(path, OutputHead):
+            rows = path(rows, functional.embedding(asked.query_condition, self.condition_vectors(asked.table)))
+        return self.scored(rows)
 
     def condition_tokens(self, table: ConditionTable) -> Tensor:
         """Learned token of every condition of the table, [C, D]."""
-        values = functional.embedding_bag(
-            table.value_ids,
-            self.condition_values.weight,
-            table.offsets,
-            mode="sum",
-            per_sample_weights=table.value_weights,
-        )
-        return self.condition_base + values
+        return self.condition_base + _sum_of_values(table, self.condition_values.weight)
+
+    def condition_vectors(self, table: ConditionTable) -> Tensor:
+        """What the other paths know of every condition of the table, [C, D]; zero for the empty condition.
+
+        The items' embeddings of the values and what tuning adds to them: with both zero at the start of tuning, a path
+        that starts at zero too would never get a gradient.
+        """
+        values = self.condition_values.weight + self.items.value_embedding.weight
+        return _sum_of_values(table, values) * self.config.width**0.5
 
     def scored(self, vectors: Tensor) -> Tensor:
         """Vectors as they enter the inner product phi: unit length when the configuration says so."""
@@ -201,3 +224,9 @@ class ClimberPilot(nn.Module):
         num_rows = 1 if conditions is None else conditions.query_condition.shape[1]
         position = (history.length - 1)[:, None].expand(-1, num_rows)
         return self.branch(0, self.backbone(item_vectors, history), history, position, conditions)
+
+
+def _sum_of_values(table: ConditionTable, embeddings: Tensor) -> Tensor:
+    return functional.embedding_bag(
+        table.value_ids, embeddings, table.offsets, mode="sum", per_sample_weights=table.value_weights
+    )
