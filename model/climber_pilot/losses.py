@@ -37,6 +37,38 @@ def full_softmax_loss(
     return loss
 
 
+def eligible_softmax_loss(
+    queries: Tensor,
+    item_vectors: Tensor,
+    targets: Tensor,
+    temperature: float,
+    *,
+    eligible: Tensor,
+    entries: Tensor,
+    precision: torch.dtype | None = None,
+) -> Tensor:
+    """Mean cross-entropy over the items that satisfy each query's condition, which are what strict search ranks among.
+
+    eligible: bool [C, V]; entries: [T], the row of `eligible` that each query follows; the target must be in it.
+    Neither a [T, V] mask nor logits of items that no query of a chunk may find ever exist.
+    """
+    total = queries.new_zeros(())
+    # Queries of one condition stand together, so that a chunk needs few items.
+    for rows in entries.argsort().split(CHUNK_ROWS):
+        allowed = eligible[entries[rows]]
+        columns = allowed.any(0).nonzero()[:, 0]
+        loss = full_softmax_loss(
+            queries[rows],
+            functional.embedding(columns, item_vectors),
+            torch.searchsorted(columns, targets[rows]),
+            temperature,
+            allowed=allowed[:, columns],
+            precision=precision,
+        )
+        total = total + loss * len(rows)
+    return total / len(queries)
+
+
 class ChunkedSoftmax(torch.autograd.Function):
     """Cross-entropy of q @ items.T in row chunks, gradients computed on the way forward.
 

@@ -11,7 +11,7 @@ from model.climber_pilot.condition_batch import ConditionBatch
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.data import Batch, ConditionSampler, TrainingPieces
 from model.climber_pilot.histories import Histories, Split, leave_one_out
-from model.climber_pilot.losses import full_softmax_loss, sampled_softmax_loss
+from model.climber_pilot.losses import eligible_softmax_loss, full_softmax_loss, sampled_softmax_loss
 from model.climber_pilot.masks import readout_positions
 from model.climber_pilot.network import ClimberPilot, HistoryBatch
 from model.datasets.dataset import Dataset
@@ -70,18 +70,16 @@ class Training:
             dropped += int((batch.target_ok & (self.readouts(batch.history) < 0)).sum())
         return targets, dropped
 
-    def loss(self, queries: Tensor, item_vectors: Tensor, targets: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def loss(self, queries: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """The configured softmax loss of one branch."""
         objective, temperature = self.config.objective, self._temperature
-        if objective.loss == "full_softmax" or allowed is not None:
-            smoothing = 0.0 if allowed is not None else objective.label_smoothing
+        if objective.loss == "full_softmax":
             return full_softmax_loss(
                 queries,
                 item_vectors,
                 targets,
                 temperature,
-                label_smoothing=smoothing,
-                allowed=allowed,
+                label_smoothing=objective.label_smoothing,
                 precision=PRECISIONS[objective.softmax_precision],
             )
         device = item_vectors.device
@@ -94,6 +92,27 @@ class Training:
             counts = counts + len(targets) * self.log_q.exp()
         log_q = counts.log() if objective.log_q else None
         return sampled_softmax_loss(queries, item_vectors, targets, temperature, negatives=negatives, log_q=log_q)
+
+    def instructed_loss(self, queries: Tensor, item_vectors: Tensor, targets: Tensor, entries: Tensor) -> Tensor:
+        """The loss of one branch in instruction tuning; with eligible negatives a query that follows a condition meets
+        the items that satisfy it and no others. entries: [T], 0 for no condition."""
+        if not self.config.finetune.eligible_negatives:
+            return self.loss(queries, item_vectors, targets)
+        total = queries.new_zeros(())
+        free, asked = entries == 0, entries > 0
+        if free.any():
+            total = total + free.sum() * self.loss(queries[free], item_vectors, targets[free])
+        if asked.any():
+            total = total + asked.sum() * eligible_softmax_loss(
+                queries[asked],
+                item_vectors,
+                targets[asked],
+                self._temperature,
+                eligible=self.eligible,
+                entries=entries[asked],
+                precision=PRECISIONS[self.config.objective.softmax_precision],
+            )
+        return total / len(queries)
 
     @property
     def _temperature(self) -> float:
@@ -136,8 +155,8 @@ def finetune_step(training: Training, batch: Batch, rng: np.random.Generator) ->
         usable = (position - k >= 0) & batch.target_ok
         queries = model.branch(k, states, history, (position - k).clamp(min=0), conditions)[usable]
         if len(queries):
-            allowed = training.eligible[entries[usable]] if stage.eligible_negatives else None
-            losses.append(weight * training.loss(queries, item_vectors, history.rows[usable], allowed))
+            targets = history.rows[usable]
+            losses.append(weight * training.instructed_loss(queries, item_vectors, targets, entries[usable]))
     return torch.stack(losses).sum() if losses else raw.sum() * 0.0
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model.climber_pilot.losses import full_softmax_loss, sampled_softmax_loss
+from model.climber_pilot.losses import eligible_softmax_loss, full_softmax_loss, sampled_softmax_loss
 
 
 @pytest.fixture
@@ -112,3 +112,23 @@ def test_smoothing_and_allowed_items_exclude_each_other(vectors):
     queries, items, targets = vectors
     with pytest.raises(ValueError, match="label smoothing"):
         full_softmax_loss(queries, items, targets, 1.0, label_smoothing=0.1, allowed=torch.ones(3, 6, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("rows", [1, 256, 700])
+def test_the_eligible_softmax_equals_the_masked_cross_entropy_with_every_gradient(rows):
+    generator = torch.Generator().manual_seed(rows)
+    queries = torch.randn(rows, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    items = torch.randn(40, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    # Overlapping conditions, one of a single item.
+    eligible = torch.rand(5, 40, generator=generator) < 0.3
+    eligible[4] = False
+    eligible[4, 7] = True
+    entries = torch.randint(5, (rows,), generator=generator)
+    targets = torch.stack([torch.multinomial(eligible[e].float(), 1, generator=generator)[0] for e in entries])
+    logits = (queries @ items.T / 0.3).masked_fill(~eligible[entries], float("-inf"))
+    expected = torch.nn.functional.cross_entropy(logits, targets)
+    got = eligible_softmax_loss(queries, items, targets, 0.3, eligible=eligible, entries=entries)
+    torch.testing.assert_close(got, expected)
+    wanted = torch.autograd.grad(3 * expected, [queries, items])
+    found = torch.autograd.grad(3 * got, [queries, items])
+    torch.testing.assert_close(found, wanted)

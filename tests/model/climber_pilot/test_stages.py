@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from torch.nn import functional
 
+from model.climber_pilot.condition_batch import ConditionBatch
 from model.climber_pilot.stages import Training, finetune_step, popularity, pretrain_step
 from tests.model.climber_pilot.worlds import small_config, small_dataset
 
@@ -47,6 +49,37 @@ def test_eligible_negatives_make_the_task_easier():
     easier = losses(finetune_step, small_config(finetune={"eligible_negatives": True, "unconditioned_share": 0.0}), 3)
     harder = losses(finetune_step, small_config(finetune={"eligible_negatives": False, "unconditioned_share": 0.0}), 3)
     assert easier[0] < harder[0] - 0.5
+
+
+def test_eligible_negatives_are_those_of_each_targets_own_condition():
+    """One step against the cross-entropy written out: conditioned rows among eligible items, the others among all."""
+    config = small_config(
+        network={"dropout": 0.0, "num_branches": 1},
+        objective={"branch_weights": (1.0,), "tamip": "off", "label_smoothing": 0.1},
+        finetune={"eligible_negatives": True, "unconditioned_share": 0.4},
+    )
+    training = Training.prepare(config, small_dataset())
+    batch = training.pieces.batch(np.arange(12))
+    got = float(finetune_step(training, batch, np.random.default_rng(3)).detach())
+    model, history = training.model, batch.history
+    entries = torch.from_numpy(training.sampler.draw(history.rows.numpy(), 0.4, np.random.default_rng(3)))
+    raw = model.items()
+    position = torch.arange(history.rows.shape[1]).expand_as(history.rows) - 1
+    conditions = ConditionBatch(training.sampler.table, entries)
+    queries = model.branch(0, model.backbone(raw, history), history, position.clamp(min=0), conditions)
+    logits = (queries @ model.scored(raw).T / config.network.temperature).detach()
+    total, count, kinds = 0.0, 0, set()
+    for place in batch.target_ok.nonzero().tolist():
+        entry, target, row = int(entries[tuple(place)]), int(history.rows[tuple(place)]), logits[tuple(place)]
+        kinds.add(entry > 0)
+        if entry:
+            allowed = torch.from_numpy(training.catalogue.satisfying(training.sampler.conditions[entry]))
+            total += float(row[allowed].logsumexp(0) - row[target])
+        else:
+            total += float(functional.cross_entropy(row, torch.tensor(target), label_smoothing=0.1))
+        count += 1
+    assert kinds == {True, False}
+    assert got == pytest.approx(total / count, rel=1e-4)
 
 
 def test_no_gradient_reaches_an_item_inside_a_targets_safety_interval():
