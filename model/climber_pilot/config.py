@@ -27,8 +27,8 @@ class NetworkConfig:
     num_branches: int = 2
     max_history: int = 50
     dropout: float = 0.5
-    id_hashes: int = 2
-    id_buckets: int = 32_768
+    id_hashes: int = 1
+    id_buckets: int = 16_777_216
     item_combine: Literal["sum", "project"] = "sum"
     use_attributes: bool = True
     position_buckets: int = 32

@@ -149,7 +149,7 @@ def test_item_vector_is_the_sum_of_its_parts():
     model = small_network(catalogue)
     encoder = model.items
     for row in (0, 1, 6, 39):
-        expected = encoder.id_embedding.weight[encoder.buckets[row]].sum(0)
+        expected = encoder.id_embedding.weight[encoder.id_rows[row]].sum(0)
         for name, values in catalogue.describe(row).items():
             ids = [catalogue.attributes[name].value_id(value) for value in values]
             expected = expected + encoder.value_embedding.weight[ids].mean(0)
