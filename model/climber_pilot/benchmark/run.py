@@ -1,4 +1,4 @@
-"""Run: one line of a benchmark; Rows: the file that keeps what runs found, so that a finished run is never run again."""
+"""Run: one line of a benchmark; Rows: the file of what runs found, so that a finished run is never run again."""
 
 import hashlib
 import json

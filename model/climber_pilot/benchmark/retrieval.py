@@ -1,0 +1,121 @@
+"""The retrieval suite: Climber-Pilot, its baselines and a peer on one split, ranked by one code, no instruction."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
+from model.climber_pilot.benchmark.configurations import described, overridden, with_seed
+from model.climber_pilot.benchmark.held_out import held_out_figures, split_of, split_settings
+from model.climber_pilot.benchmark.learning_curve import learning_curve
+from model.climber_pilot.benchmark.peers import PEER, PEER_RECIPE, require_peer, train_peer
+from model.climber_pilot.benchmark.retrieval_plots import plot_hit_rates, plot_learning_curves
+from model.climber_pilot.benchmark.retrieval_table import retrieval_table
+from model.climber_pilot.benchmark.run import Row, Run
+from model.climber_pilot.checkpoint import load_checkpoint
+from model.climber_pilot.config import ClimberPilotConfig
+from model.climber_pilot.evaluate import baseline_scores
+from model.climber_pilot.histories import Split, Targets
+from model.climber_pilot.ranking import encode_targets
+from model.climber_pilot.stages import popularity
+from model.climber_pilot.train import train
+from model.datasets.dataset import Dataset
+
+IDS_ONLY = {"network": {"use_attributes": False}}
+
+# The objective and schedule of SASRec as it is trained today: every position, full softmax, two layers of width 64.
+NEXT_ITEM: dict[str, dict[str, Any]] = {
+    # One layer of the backbone and the only branch make two.
+    "network": {"width": 64, "num_layers": 1, "num_branches": 1, "use_attributes": False},
+    "objective": {"tamip": "off", "softmax_precision": "bfloat16", "branch_weights": (1.0,)},
+    "pretrain": {"epochs": 20, "learning_rate": 1e-3, "patience_epochs": 3},
+}
+
+BASELINES: dict[str, Callable[[Split, np.ndarray], Baseline]] = {
+    "last-item transition": LastItemTransition,
+    "popularity": lambda _, counts: Popularity(counts),
+}
+
+
+class RetrievalSuite:
+    """How often is the next item among the first 10, 20, 50 of the whole catalogue?"""
+
+    name = "retrieval"
+
+    def runs(self, dataset: Dataset, config: ClimberPilotConfig, seeds: Sequence[int], device: str) -> list[Run]:
+        """Every variant under every seed; what learns nothing runs once."""
+        revision = dataset.revision()
+        runs = []
+        for variant, settings in trained_variants(config).items():
+            for seed in seeds:
+                execute = partial(run_trained, dataset, with_seed(settings, seed), device)
+                runs.append(Run(self.name, dataset.name, variant, seed, described(settings), revision, execute))
+        split = split_settings(config)
+        for seed in seeds:
+            execute = partial(run_peer, dataset, config, seed, device)
+            recipe = split | {"recipe": PEER_RECIPE}
+            runs.append(Run(self.name, dataset.name, PEER, seed, recipe, revision, execute, require_peer))
+        for variant in BASELINES:
+            execute = partial(run_baseline, dataset, config, variant)
+            runs.append(Run(self.name, dataset.name, variant, 0, split, revision, execute))
+        return runs
+
+    def table(self, rows: Sequence[Row]) -> str:
+        """See retrieval_table."""
+        return retrieval_table(rows)
+
+    def plots(self, rows: Sequence[Row], out: Path) -> list[Path]:
+        """Hit rate of every seed against the anchors, and validation over epochs."""
+        return [*plot_hit_rates(rows, out), *plot_learning_curves(rows, out)]
+
+
+def trained_variants(config: ClimberPilotConfig) -> dict[str, ClimberPilotConfig]:
+    """Name -> configuration of what this product's own code trains; all share the split of `config`."""
+    shared: dict[str, dict[str, Any]] = {
+        "network": {"max_history": config.network.max_history},
+        "objective": {
+            "targets": config.objective.targets,
+            "held_out_user_share": config.objective.held_out_user_share,
+        },
+        "pretrain": {"batch_size": config.pretrain.batch_size},
+    }
+    return {
+        "climber-pilot": config,
+        "climber-pilot ids only": overridden(config, IDS_ONLY),
+        "next item (K=1) ids only": overridden(overridden(ClimberPilotConfig(), shared), NEXT_ITEM),
+    }
+
+
+def run_trained(dataset: Dataset, config: ClimberPilotConfig, device: str, work: Path) -> dict[str, Any]:
+    """Pre-train, or go on with it, and rank the test targets once."""
+    folder = train("pretrain", config, dataset, work, resume=True, device=device)
+    checkpoint = load_checkpoint(folder)
+    split = split_of(dataset, config)
+
+    def scorer(targets: Targets) -> Callable[[slice], Tensor]:
+        queries, vectors = encode_targets(checkpoint.model, split.histories, targets, None, None)
+        return lambda block: queries[block] @ vectors.T
+
+    figures = held_out_figures(split, len(checkpoint.catalogue), scorer, work)
+    spent = checkpoint.facts["cpu_minutes"] + figures["test_cpu_minutes"]
+    return figures | {"cpu_minutes": spent} | learning_curve(folder, checkpoint.facts["validation"])
+
+
+def run_peer(dataset: Dataset, config: ClimberPilotConfig, seed: int, device: str, work: Path) -> dict[str, Any]:
+    """Train the peer on the same split and rank the same targets."""
+    split, num_items = split_of(dataset, config), len(dataset.catalogue())
+    peer = train_peer(split, num_items, config.network.max_history, seed, work, device)
+    figures = held_out_figures(split, num_items, peer.scorer, work)
+    spent = peer.cpu_minutes + figures["test_cpu_minutes"]
+    return figures | {"cpu_minutes": spent} | learning_curve(work, peer.validation)
+
+
+def run_baseline(dataset: Dataset, config: ClimberPilotConfig, variant: str, work: Path) -> dict[str, Any]:
+    """Count training events and rank the same targets."""
+    split, num_items = split_of(dataset, config), len(dataset.catalogue())
+    baseline = BASELINES[variant](split, popularity(split, num_items))
+    return held_out_figures(split, num_items, lambda targets: partial(baseline_scores, baseline, targets), work)
