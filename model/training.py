@@ -82,38 +82,40 @@ def fit(
         (out / LOG_FILE).unlink(missing_ok=True)
     if evaluate_first and progress["best"] is None:
         started_s = time.process_time()
-        progress["best"] = _validate(module, evaluate, out, {"epoch": 0}, title)
+        metrics = _validate(module, evaluate)
+        progress["best"] = metrics
         progress["cpu_s"] += time.process_time() - started_s
         _save_state(out, module, optimizer, progress, best)
+        _log(out, title, 0, [], metrics)
     for epoch in range(progress["epoch"], schedule.epochs):
         if progress["best"] is not None and epoch - progress["best_epoch"] > schedule.patience_epochs:
             break
         started_s = time.process_time()
         losses = _train_epoch(module, optimizer, schedule, batches(epoch), step, progress, f"{title} epoch {epoch + 1}")
-        logged = {"epoch": epoch + 1, "loss": sum(losses) / len(losses)}
-        metrics = _validate(module, evaluate, out, logged, title)
+        metrics = _validate(module, evaluate)
         if progress["best"] is None or metrics[select] > progress["best"][select]:
             progress |= {"best": metrics, "best_epoch": epoch}
             best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
         progress["epoch"] = epoch + 1
         progress["cpu_s"] += time.process_time() - started_s
         _save_state(out, module, optimizer, progress, best)
+        _log(out, title, epoch + 1, losses, metrics)
     module.load_state_dict(best)
     module.eval()
     return Fitted(progress["best"] or {}, progress["cpu_s"])
 
 
-def _validate(
-    module: nn.Module, evaluate: Callable[[], dict[str, float]], out: Path, logged: dict[str, float], title: str
-) -> dict[str, float]:
-    """The metrics, which also go to the log beside what else is `logged` of the epoch."""
+def _validate(module: nn.Module, evaluate: Callable[[], dict[str, float]]) -> dict[str, float]:
     module.eval()
     with torch.inference_mode():
-        metrics = evaluate()
+        return evaluate()
+
+
+def _log(out: Path, title: str, epoch: int, losses: list[float], metrics: dict[str, float]) -> None:
+    mean = {"loss": sum(losses) / len(losses)} if losses else {}
     with (out / LOG_FILE).open("a") as log:
-        log.write(json.dumps({**logged, **metrics}) + "\n")
-    tqdm.write(f"{title} epoch {logged['epoch']}: " + ", ".join(f"{n} {value:.4f}" for n, value in metrics.items()))
-    return metrics
+        log.write(json.dumps({"epoch": epoch, **mean, **metrics}) + "\n")
+    tqdm.write(f"{title} epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 
 def _train_epoch(

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from model.climber_pilot.checkpoint import check_resumable, load_checkpoint, save_description, stage_folder
+from model.climber_pilot.condition_path import load_pretrained
 from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
 from model.climber_pilot.data import Batch
 from model.climber_pilot.evaluate import evaluate
@@ -56,7 +57,7 @@ def train(
     entries: np.ndarray | None = None
     step_of: Callable[[Training, Batch, np.random.Generator], Tensor] = pretrain_step
     if stage == "finetune":
-        training.model.load_state_dict(load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE))
+        load_pretrained(training.model, load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE))
         rows = training.split.histories.rows[targets.event]
         entries = training.sampler.draw(rows, 0.0, np.random.default_rng(0))
         step_of = finetune_step
@@ -77,6 +78,7 @@ def train(
         select="ndcg@10",
         resume=resume,
         title=stage,
+        evaluate_first=stage == "finetune",
     )
     facts |= {"validation": best.metrics, "cpu_minutes": round(best.cpu_s / 60, 2)}
     save_description(folder, config, training.catalogue, counts, facts)

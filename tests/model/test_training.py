@@ -29,7 +29,7 @@ class StopError(Exception):
     pass
 
 
-def run(out, *, resume=False, stop_after=None, schedule=SCHEDULE, score=None):
+def run(out, *, resume=False, stop_after=None, schedule=SCHEDULE, score=None, **options):
     torch.manual_seed(1)
     module = nn.Sequential(nn.Dropout(0.3), nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1))
     evaluated = []
@@ -49,7 +49,16 @@ def run(out, *, resume=False, stop_after=None, schedule=SCHEDULE, score=None):
         return [order[i : i + 8] for i in range(0, 32, 8)]
 
     best = fit(
-        module, schedule, out, batches=batches, step=step, evaluate=evaluate, select="score", resume=resume, title="t"
+        module,
+        schedule,
+        out,
+        batches=batches,
+        step=step,
+        evaluate=evaluate,
+        select="score",
+        resume=resume,
+        title="t",
+        **options,
     )
     return module, best
 
@@ -68,6 +77,30 @@ def test_resume_equals_uninterrupted(tmp_path):
     assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("stop_after", [0, 6])
+def test_the_start_can_count_as_an_epoch_and_resume_goes_on_from_it(tmp_path, stop_after):
+    whole, best = run(tmp_path / "whole", evaluate_first=True)
+    with pytest.raises(StopError):
+        run(tmp_path / "cut", stop_after=stop_after, evaluate_first=True)
+    resumed, resumed_best = run(tmp_path / "cut", resume=True, evaluate_first=True)
+    assert resumed_best.metrics == best.metrics
+    assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
+    assert [row["epoch"] for row in log_of(tmp_path / "whole")] == [0, 1, 2, 3, 4]
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_training_that_never_helps_leaves_the_start(tmp_path):
+    torch.manual_seed(1)
+    start = nn.Sequential(nn.Dropout(0.3), nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1)).state_dict()
+    module, best = run(tmp_path, score=[4.0, 3.0, 2.0, 1.0, 0.0], evaluate_first=True)
+    assert best.metrics == {"score": 4.0}
+    stored = load_file(tmp_path / "weights.safetensors")
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, start[name])
+        assert torch.equal(stored[name], tensor)
 
 
 def test_without_resume_it_starts_again(tmp_path):
