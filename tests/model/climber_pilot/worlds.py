@@ -30,7 +30,7 @@ def small_catalogue(count=40):
 def small_network(catalogue, safety_interval_s=0, seed=0, **sizes):
     """A network with random, non-zero tables, so that every part matters."""
     torch.manual_seed(seed)
-    config = NetworkConfig(**({"width": 16, "feed_forward_width": 32, "id_buckets": 64, "dropout": 0.0} | sizes))
+    config = NetworkConfig(**({"width": 16, "feed_forward_width": 32, "id_buckets": 65_536, "dropout": 0.0} | sizes))
     model = ClimberPilot(config, catalogue, safety_interval_s).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -54,7 +54,7 @@ def small_dataset(users=60, events=16, seed=0):
 
 def small_config(**sections):
     base = {
-        "network": {"width": 16, "feed_forward_width": 32, "id_buckets": 64, "dropout": 0.1, "max_history": 8},
+        "network": {"width": 16, "feed_forward_width": 32, "id_buckets": 65_536, "dropout": 0.1, "max_history": 8},
         "objective": {"tamip": "readout", "safety_interval_s": 900},
         "pretrain": {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "warmup_steps": 2},
         "finetune": {"epochs": 2, "batch_size": 16, "learning_rate": 0.003, "warmup_steps": 2},
