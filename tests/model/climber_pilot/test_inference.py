@@ -51,7 +51,9 @@ def test_retrieval_equals_the_evaluations_ranking(checkpoint, retriever):
         history = History(histories.rows[start:event], histories.time_s[start:event])
         request = RetrievalRequest(history, (Condition(),), 40, excluded=history.rows)
         (found,) = retriever.retrieve([request])[0]
-        assert found.rows.tolist().index(histories.rows[event]) == rank
+        # Batches of another shape round differently: items whose scores agree to rounding may trade places.
+        place = found.rows.tolist().index(histories.rows[event])
+        assert found.scores[place] == pytest.approx(found.scores[rank], abs=1e-6)
         assert found.eligible == len(found.rows) == 40 - len(set(history.rows.tolist()))
 
 
