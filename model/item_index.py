@@ -15,6 +15,7 @@ from model.slabs import Block, Slabs, positions_in
 MAX_SCORES = 1 << 24
 RESCORE_ROWS = 1 << 16
 PLAN_BYTES = 1 << 10
+HNSW_ABOVE = 100_000
 HNSW_LINKS = 32
 HNSW_BUILD_BREADTH = 100
 HNSW_SEARCH_BREADTH = 256
@@ -62,7 +63,7 @@ class ItemIndex:
         catalogue: Catalogue,
         vectors: np.ndarray,
         *,
-        hnsw_above: int = 100_000,
+        hnsw_above: int = HNSW_ABOVE,
         slab_attributes: Sequence[str] | None = None,
         cache_bytes: int = 256 << 20,
     ) -> None:
