@@ -52,12 +52,12 @@ def test_no_file_is_too_long_to_read() -> None:
 
 
 def test_no_installed_distribution_shadows_our_packages() -> None:
-    ours = {"service", "model", "kernels"}
+    ours = {"loadtest", "service", "model", "kernels"}
     owners = {name: set(importlib.metadata.packages_distributions().get(name, [])) for name in ours}
     assert all(found <= {"climber-pilot-serving"} for found in owners.values()), owners
 
 
-@pytest.mark.parametrize("package", ["service", "model", "kernels"])
+@pytest.mark.parametrize("package", ["loadtest", "service", "model", "kernels"])
 def test_our_packages_are_imported_from_this_tree(package: str) -> None:
     assert Path(__import__(package).__file__ or "").parent == ROOT / package
 
