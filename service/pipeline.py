@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +100,8 @@ class Pipeline:
         history = found.history
         if len(history.rows):
             past, policy = History(history.rows, history.time_s), found.served.policy
-            asked = RetrievalRequest(past, conditions, request.k, request.mode, policy, excluded)
+            time_s = int(time.time()) if request.request_time_s is None else request.request_time_s
+            asked = RetrievalRequest(past, conditions, request.k, request.mode, policy, excluded, time_s)
             found.source_reason = await self._ask_model(found, asked, deadline)
             if found.source_reason is None:
                 return

@@ -107,6 +107,7 @@ class RecommendRequest(BaseModel):
     mode: Mode = Field("strict", description="strict: every item satisfies; guided: instructions only steer the model")
     exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=[], description="items never to return")
     exclude_seen: bool = Field(True, description="leave out the items of the history")
+    request_time_s: TimeS | None = Field(None, description="the moment the list is for, epoch seconds; default: now")
     deadline_ms: Positive | None = Field(None, description="when the answer is due")
     group_by_instruction: bool = Field(False, description="one list per instruction instead of a merged one")
 

@@ -16,6 +16,7 @@ class NetworkConfig:
     """Sizes of the network; defaults are the small ones that a CPU trains.
 
     attention: the backend of guided attention, "auto" by device; it changes speed, never results beyond rounding.
+    request_clock: the query knows the time of its request, in periods of clock_period_s (30 days).
     condition_path: how a condition enters: "attention" guides the branch layer's attention (CGSA); the others are its
         rivals of condition_path.py.
     """
@@ -33,6 +34,8 @@ class NetworkConfig:
     use_attributes: bool = True
     position_buckets: int = 32
     time_buckets: int = 32
+    request_clock: bool = False
+    clock_period_s: int = 2_592_000
     normalise: bool = True
     temperature: float = 0.07
     attention: Literal["auto", "reference", "condition_rows", "fused"] = "auto"

@@ -42,6 +42,7 @@ class RetrievalRequest:
     mode: "strict" searches only items that satisfy the condition; "guided" (the paper's soft form) lets the condition
         steer the query vector alone. policy is enforced in both.
     excluded: int64 catalogue rows that no list may contain.
+    time_s: when the list is for, epoch seconds; None takes the time of the newest event.
     """
 
     history: History
@@ -50,6 +51,7 @@ class RetrievalRequest:
     mode: Mode = "strict"
     policy: Condition = field(default_factory=Condition)
     excluded: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    time_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,9 @@ class Retriever:
         conditions = ConditionBatch(table, entries).to(device)
         with torch.inference_mode():
             histories = self._padded(requests).to(device)
-            found = self._model.query_vectors(self._raw_vectors, histories, conditions).cpu().numpy()
+            times = [int(one.history.time_s[-1]) if one.time_s is None else one.time_s for one in requests]
+            request_time_s = torch.tensor(times, device=device)
+            found = self._model.query_vectors(self._raw_vectors, histories, conditions, request_time_s).cpu().numpy()
         return [rows[: len(request.conditions)] for rows, request in zip(found, requests, strict=True)]
 
     def most_popular(self, condition: Condition, top_k: int, excluded: np.ndarray) -> Candidates:

@@ -17,6 +17,7 @@ from model.climber_pilot.condition_batch import ConditionBatch, ConditionTable, 
 from model.climber_pilot.condition_path import AdaLNZero, Modulation, OutputHead, condition_paths
 from model.climber_pilot.config import NetworkConfig
 from model.climber_pilot.item_encoder import ItemEncoder
+from model.climber_pilot.request_clock import RequestClock
 from model.condition import Condition
 
 
@@ -152,6 +153,7 @@ class ClimberPilot(nn.Module):
         nn.init.zeros_(self.condition_values.weight)
         self.register_buffer("item_words", torch.from_numpy(catalogue.words), persistent=False)
         self.unconditional = condition_table([Condition()], catalogue.num_words)
+        self.clock = RequestClock(config) if config.request_clock else None
         # Last, so that the random start of everything else is the same along every path.
         self.condition_paths = condition_paths(config)
 
@@ -169,11 +171,18 @@ class ClimberPilot(nn.Module):
         return states
 
     def branch(
-        self, k: int, states: Tensor, history: HistoryBatch, position: Tensor, conditions: ConditionBatch | None = None
+        self,
+        k: int,
+        states: Tensor,
+        history: HistoryBatch,
+        position: Tensor,
+        conditions: ConditionBatch | None = None,
+        request_time_s: Tensor | None = None,
     ) -> Tensor:
         """Query vectors of branch k (0-based) read at `position` [B, Q] under `conditions`, [B, Q, D].
 
-        Without conditions every history item is visible and the token is the bare base.
+        Without conditions every history item is visible and the token is the bare base. request_time_s: [B, Q], read
+        by the request clock alone; None where no time but that of the event read is known.
         """
         everything = ConditionBatch(self.unconditional.to(position.device), torch.zeros_like(position))
         asked = everything if conditions is None else conditions
@@ -194,6 +203,9 @@ class ClimberPilot(nn.Module):
             condition_tokens=self.condition_tokens(guide.table),
             modulation=modulation,
         )
+        if self.clock is not None:
+            read_time_s = history.time_s.gather(1, position)
+            rows = rows + self.clock(read_time_s if request_time_s is None else request_time_s, read_time_s)
         rows = self.branch_norms[k](rows)
         if isinstance(path, OutputHead):
             rows = path(rows, functional.embedding(asked.query_condition, self.condition_vectors(asked.table)))
@@ -216,14 +228,22 @@ class ClimberPilot(nn.Module):
         """Vectors as they enter the inner product phi: unit length when the configuration says so."""
         return functional.normalize(vectors, dim=-1) if self.config.normalise else vectors
 
-    def query_vectors(self, item_vectors: Tensor, history: HistoryBatch, conditions: ConditionBatch | None) -> Tensor:
+    def query_vectors(
+        self,
+        item_vectors: Tensor,
+        history: HistoryBatch,
+        conditions: ConditionBatch | None,
+        request_time_s: Tensor | None = None,
+    ) -> Tensor:
         """What retrieval searches with: branch 1 at the last event, one row per condition, [B, P, D].
 
-        conditions.query_condition: [B, P]; None means one unconditional row per history.
+        conditions.query_condition: [B, P]; None means one unconditional row per history. request_time_s: [B].
         """
         num_rows = 1 if conditions is None else conditions.query_condition.shape[1]
         position = (history.length - 1)[:, None].expand(-1, num_rows)
-        return self.branch(0, self.backbone(item_vectors, history), history, position, conditions)
+        if request_time_s is not None:
+            request_time_s = request_time_s[:, None].expand_as(position)
+        return self.branch(0, self.backbone(item_vectors, history), history, position, conditions, request_time_s)
 
 
 def _sum_of_values(table: ConditionTable, embeddings: Tensor) -> Tensor:

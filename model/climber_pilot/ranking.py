@@ -34,7 +34,9 @@ def encode_targets(
         conditions = None
         if table is not None and entries is not None:
             conditions = ConditionBatch(table, torch.from_numpy(entries[block])[:, None]).to(model.device)
-        parts.append(model.query_vectors(raw, history.to(model.device), conditions)[:, 0].cpu())
+        # The held-out event is what the request led to: the request's time is the event's.
+        request_time_s = torch.from_numpy(histories.time_s[chosen.event]).to(model.device)
+        parts.append(model.query_vectors(raw, history.to(model.device), conditions, request_time_s)[:, 0].cpu())
     return torch.cat(parts), model.scored(raw).cpu()
 
 

@@ -42,6 +42,8 @@ class Training:
             raise ValueError(
                 f"expected event times for tamip={objective.tamip!r}, but {dataset.name} has only an order"
             )
+        if config.network.request_clock and not histories.has_times:
+            raise ValueError(f"expected event times for request_clock, but {dataset.name} has only an order")
         split = leave_one_out(histories, objective.targets, objective.held_out_user_share)
         pieces = TrainingPieces(split, config.network.max_history, objective.targets == "novel", objective.shuffle_ties)
         if not len(pieces):
@@ -51,6 +53,8 @@ class Training:
         torch.manual_seed(config.pretrain.seed)
         masked = objective.tamip == "mask"
         model = ClimberPilot(config.network, catalogue, objective.safety_interval_s if masked else 0)
+        if model.clock is not None:
+            model.clock.train_on(torch.from_numpy(histories.time_s[training_events(split)]))
         share = popularity(split, len(catalogue)) + 1
         log_q = torch.from_numpy(np.log(share / share.sum())).float()
         return cls(config, catalogue, split, pieces, sampler, model.to(device), eligible.to(device), log_q.to(device))
@@ -130,11 +134,13 @@ def pretrain_step(training: Training, batch: Batch, rng: np.random.Generator) ->
         position = training.readouts(history)
     raw = model.items()
     states, item_vectors = model.backbone(raw, history), model.scored(raw)
+    # A request for target t and those after it is made when t is.
+    request_time_s = history.time_s.gather(1, first)
     losses = []
     for k, weight in enumerate(training.config.objective.branch_weights):
         target = (first + k).clamp(max=history.rows.shape[1] - 1)
         usable = (position >= 0) & (first + k < history.length[:, None]) & batch.target_ok.gather(1, target)
-        queries = model.branch(k, states, history, position.clamp(min=0))[usable]
+        queries = model.branch(k, states, history, position.clamp(min=0), None, request_time_s)[usable]
         if len(queries):
             losses.append(weight * training.loss(queries, item_vectors, history.rows.gather(1, target)[usable]))
     return torch.stack(losses).sum() if losses else raw.sum() * 0.0
@@ -153,7 +159,8 @@ def finetune_step(training: Training, batch: Batch, rng: np.random.Generator) ->
     losses = []
     for k, weight in enumerate(training.config.objective.branch_weights):
         usable = (position - k >= 0) & batch.target_ok
-        queries = model.branch(k, states, history, (position - k).clamp(min=0), conditions)[usable]
+        read = (position - k).clamp(min=0)
+        queries = model.branch(k, states, history, read, conditions, history.time_s)[usable]
         if len(queries):
             targets = history.rows[usable]
             losses.append(weight * training.instructed_loss(queries, item_vectors, targets, entries[usable]))
@@ -172,7 +179,10 @@ def _literal_anchor(batch: Batch, rng: np.random.Generator) -> tuple[HistoryBatc
 def popularity(split: Split, num_items: int) -> np.ndarray:
     """Training events per item, float64 [V]."""
     histories = split.histories
-    counts = np.zeros(num_items)
-    for first, stop in zip(histories.offsets[:-1], split.train_stop, strict=True):
-        np.add.at(counts, histories.rows[first:stop], 1)
-    return counts
+    return np.bincount(histories.rows[training_events(split)], minlength=num_items).astype(np.float64)
+
+
+def training_events(split: Split) -> np.ndarray:
+    """Which events of the flat arrays are trained on, bool [E]."""
+    stop = np.repeat(split.train_stop, np.diff(split.histories.offsets))
+    return np.arange(len(split.histories.rows)) < stop
