@@ -1,6 +1,7 @@
 """Train and compare: python -m model.climber_pilot.benchmark --suite S --dataset D --seeds N --out DIR.
 
 Every finished run is one line of OUT/rows.jsonl and is never run again; a run that was killed goes on where it was.
+--rows FILE shows the rows that were kept and runs nothing.
 """
 
 import argparse
@@ -17,13 +18,14 @@ from model.climber_pilot.benchmark.configurations import shipped_config
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite
 from model.climber_pilot.benchmark.run import ROWS_FILE, Row, Rows, Run, key_of, perform
 from model.climber_pilot.benchmark.suite import Suite
+from model.climber_pilot.benchmark.tamip import TamipSuite
 from model.climber_pilot.config import load_config
 from model.climber_pilot.train import DEVICES
 from model.datasets.registry import load_dataset
 
 logger = logging.getLogger(__name__)
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (RetrievalSuite(),)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (RetrievalSuite(), TamipSuite())}
 
 
 def perform_missing(runs: Sequence[Run], out: Path, *, device: str, command: str) -> list[Row]:
@@ -70,34 +72,52 @@ def command_of(arguments: argparse.Namespace) -> str:
     return shlex.join([*words, "--out", "runs/benchmark"])
 
 
+def run_rows(arguments: argparse.Namespace, suite: Suite) -> list[Row]:
+    """Perform what was asked for and is missing; raises ValueError for what cannot be asked."""
+    if arguments.dataset is None:
+        raise ValueError("expected --dataset, got none")
+    if arguments.seeds < 1:
+        raise ValueError(f"expected --seeds of at least 1, got {arguments.seeds}")
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("expected a CUDA device and a CUDA build of torch for --device cuda, found none")
+    config = load_config(arguments.config) if arguments.config else shipped_config(arguments.dataset)
+    dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
+    runs = chosen(suite.runs(dataset, config, range(arguments.seeds), arguments.device), arguments.variants)
+    return perform_missing(runs, arguments.out, device=arguments.device, command=command_of(arguments))
+
+
+def kept_rows(arguments: argparse.Namespace) -> list[Row]:
+    """The rows of a file that belong to the suite, and to the dataset where one is named."""
+    rows = [row for row in Rows(arguments.rows).read() if row["suite"] == arguments.suite]
+    rows = [row for row in rows if arguments.dataset in (None, row["dataset"])]
+    if not rows:
+        raise ValueError(f"expected rows of {arguments.suite} in {arguments.rows}, found none")
+    return rows
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model.climber_pilot.benchmark", description=__doc__)
     parser.add_argument("--suite", choices=sorted(SUITES), default="retrieval")
-    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--dataset", help="a name of `python -m model.datasets`; may be left out with --rows")
     parser.add_argument("--data-dir", type=Path, help="folder with the data; default: the variable REC_DATA_DIR")
     parser.add_argument("--seeds", type=int, default=5, help="how many: 0, 1, ...")
     parser.add_argument("--out", type=Path, required=True, help="rows.jsonl, plots, and work in progress")
     parser.add_argument("--config", type=Path, help="TOML file; default: the one shipped for the dataset")
     parser.add_argument("--variants", help="names separated by commas; default: all of the suite")
+    parser.add_argument("--rows", type=Path, help="table and plots of this file's rows of the suite; runs nothing")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--skip-bad-rows", action="store_true")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        if arguments.seeds < 1:
-            raise ValueError(f"expected --seeds of at least 1, got {arguments.seeds}")
-        if arguments.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("expected a CUDA device and a CUDA build of torch for --device cuda, found none")
-        config = load_config(arguments.config) if arguments.config else shipped_config(arguments.dataset)
-        dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
         suite = SUITES[arguments.suite]
-        runs = chosen(suite.runs(dataset, config, range(arguments.seeds), arguments.device), arguments.variants)
-        rows = perform_missing(runs, arguments.out, device=arguments.device, command=command_of(arguments))
+        rows = kept_rows(arguments) if arguments.rows else run_rows(arguments, suite)
+        table = suite.table(rows)
         plots = suite.plots(rows, arguments.out)
     except (ValueError, OSError) as error:
         logger.error("%s", error)
         return 2
-    sys.stdout.write(suite.table(rows) + "\n")
+    sys.stdout.write(table + "\n")
     for path in plots:
         logger.info("plot: %s", path)
     return 0

@@ -50,6 +50,8 @@ PEER_RECIPE: dict[str, Any] = {
         "score_norm": "l2",
         "temperature": 0.1,
         "use_output_bias": False,
+        # As in the reference implementation; the library starts its positions far larger than its items.
+        "scale_input_embedding": True,
     },
     "schedule": {
         "epochs": 30,

@@ -66,11 +66,19 @@ class RetrievalSuite:
 
     def table(self, rows: Sequence[Row]) -> str:
         """See retrieval_table."""
-        return retrieval_table(rows)
+        return retrieval_table(in_order(rows))
 
     def plots(self, rows: Sequence[Row], out: Path) -> list[Path]:
         """Hit rate of every seed against the anchors, and validation over epochs."""
+        rows = in_order(rows)
         return [*plot_hit_rates(rows, out), *plot_learning_curves(rows, out)]
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """Rows as the suite runs its variants, whatever order they were kept in; variants it no longer has come last."""
+    order = [*trained_variants(ClimberPilotConfig()), PEER, *BASELINES]
+    place = {variant: i for i, variant in enumerate(order)}
+    return sorted(rows, key=lambda row: (place.get(row["variant"], len(place)), row["seed"]))
 
 
 def trained_variants(config: ClimberPilotConfig) -> dict[str, ClimberPilotConfig]:

@@ -114,3 +114,25 @@ def test_the_command_that_is_kept_names_no_folder_of_this_machine(small, tmp_pat
         "--skip-bad-rows --out runs/benchmark"
     )
     capsys.readouterr()
+
+
+def test_kept_rows_are_shown_in_the_order_of_the_suite_and_nothing_is_run(small, tmp_path, capsys, caplog) -> None:
+    assert small("--seeds", "1", "--variants", "popularity") == 0
+    assert small("--seeds", "1", "--variants", "last-item transition") == 0
+    capsys.readouterr()
+    out = tmp_path / "shown"
+    words = ["--rows", str(tmp_path / ROWS_FILE), "--out", str(out)]
+    assert benchmark.main(words) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["last-item transition", "popularity"]
+    assert [path.name for path in out.iterdir()] == ["retrieval-small.svg"]
+    assert benchmark.main([*words, "--dataset", "other"]) == 2
+    assert "expected rows of retrieval" in caplog.text
+
+
+def test_rows_of_two_configurations_under_one_name_are_not_averaged(small, tmp_path, monkeypatch, caplog) -> None:
+    assert small("--seeds", "1", "--variants", "popularity") == 0
+    monkeypatch.setattr(benchmark, "shipped_config", lambda _: small_config(objective={"targets": "all"}))
+    assert small("--seeds", "1", "--variants", "popularity") == 0
+    assert benchmark.main(["--rows", str(tmp_path / ROWS_FILE), "--out", str(tmp_path)]) == 2
+    assert "expected one row per seed of 'popularity', got seeds [0, 0]" in caplog.text
