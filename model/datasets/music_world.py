@@ -13,7 +13,7 @@ from model.datasets.dataset import Dataset
 from model.datasets.interactions import interactions_table
 from model.datasets.report import DatasetError, LoadReport
 from model.datasets.world_listeners import PERIOD_S, Listeners, make_listeners
-from model.datasets.world_plays import Playback
+from model.datasets.world_plays import ACCEPT_BIAS, Playback
 from model.datasets.world_tracks import DAY_S, GENRES, Tracks, make_tracks, track_ids, track_items
 
 END_S = 1_735_689_600  # 2025-01-01, the end of every simulated log
@@ -58,12 +58,26 @@ def load(
 
 def true_utilities(dataset: Dataset, user_id: str, time_s: int) -> np.ndarray:
     """float64 [V]: what every track is truly worth to the listener at that time, in catalogue order."""
+    return _utilities_at(dataset, user_id, np.array([time_s]))[0]
+
+
+def true_acceptance(dataset: Dataset, user_id: str, time_s: np.ndarray) -> np.ndarray:
+    """float64 [T, V]: the probability at each of the times [T] that the listener takes a track that a request shows.
+
+    It depends on the listener and the track alone, not on what was played before: what follows the last play's artist
+    or genre in the log does so because it was shown, not because it is liked more.
+    """
+    return np.asarray(1.0 / (1.0 + np.exp(-(_utilities_at(dataset, user_id, np.asarray(time_s)) + ACCEPT_BIAS))))
+
+
+def _utilities_at(dataset: Dataset, user_id: str, time_s: np.ndarray) -> np.ndarray:
     table = dataset.extra["utilities"]
     tastes = table.filter(pl.col("kind") == "user", pl.col("id") == user_id).sort("from_time_s")
     if tastes.is_empty():
         raise ValueError(f"expected a user of {dataset.name}, got {user_id!r}")
-    period = max(0, int((tastes["from_time_s"] <= time_s).sum()) - 1)
-    return table.filter(pl.col("kind") == "item")["factor"].to_numpy() @ tastes["factor"].to_numpy()[period]
+    begun = np.searchsorted(tastes["from_time_s"].to_numpy(), time_s, side="right")
+    taste = tastes["factor"].to_numpy()[np.maximum(0, begun - 1)]
+    return np.asarray(taste @ table.filter(pl.col("kind") == "item")["factor"].to_numpy().T)
 
 
 def _user_ids(rows: np.ndarray | range) -> list[str]:

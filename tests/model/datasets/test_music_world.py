@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from model.datasets.listening_clock import REPEAT_SHARE, SAME_ARTIST_SHARE, SAME_GENRE_SHARE, gap_class
-from model.datasets.music_world import END_S, true_utilities
+from model.datasets.music_world import END_S, true_acceptance, true_utilities
 from model.datasets.registry import load_dataset
 from model.datasets.report import DatasetError
 
@@ -91,6 +91,24 @@ def test_songs_that_are_truly_better_are_played_more(world):
     utility = np.array(truth)
     played = shown["played"].to_numpy()
     assert utility[played].mean() > utility[~played].mean() + 0.2
+
+
+def test_tracks_are_taken_as_often_as_their_true_acceptance_says(world):
+    shown = world.extra["exposures"].filter(
+        pl.col("user_id").is_in(world.interactions["user_id"].unique()[:60].implode())
+    )
+    rows = {item: row for row, item in enumerate(world.items["item_id"])}
+    likely = np.zeros(len(shown))
+    for (user,), part in shown.with_row_index().group_by("user_id"):
+        truth = true_acceptance(world, user, part["event_time_s"].to_numpy())
+        likely[part["index"].to_numpy()] = [
+            row[rows[item]] for row, item in zip(truth, part["item_id"].to_list(), strict=True)
+        ]
+    played = shown["played"].to_numpy()
+    # A break ends the queue of taken tracks, whatever they are worth: the same share of every class is left.
+    shares = [played[part].mean() / likely[part].mean() for part in np.array_split(np.argsort(likely), 4)]
+    assert shares == pytest.approx([np.mean(shares)] * 4, rel=0.12)
+    assert 0.7 < np.mean(shares) < 1.0
 
 
 def test_tastes_drift_over_the_weeks(world):
