@@ -20,7 +20,8 @@ from model.climber_pilot.baselines import Baseline, LastItemTransition, Populari
 from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint
 from model.climber_pilot.data import ConditionSampler
 from model.climber_pilot.histories import Histories, Split, Targets, leave_one_out
-from model.climber_pilot.ranking import blocks, encode_targets, rank_and_list, rank_of, target_ranks, target_scores
+from model.climber_pilot.horizon import HORIZON, MIN_HORIZON_HISTORY, curve, look_ahead, moments, steps_after
+from model.climber_pilot.ranking import blocks, encode_targets, rank_and_list, target_ranks, target_scores
 from model.climber_pilot.report import write_report
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
@@ -29,8 +30,6 @@ from model.metrics import condition_compliance, coverage, hit_rate, list_overlap
 logger = logging.getLogger(__name__)
 
 CUTS = (10, 20, 50)
-HORIZON = 10
-MIN_HORIZON_HISTORY = 5
 SHOWN_FACTS = (
     "stage",
     "tamip",
@@ -185,28 +184,22 @@ def horizon(
 ) -> dict[str, Any] | None:
     """HR@50 of one retrieval at step t against events t+1..t+10 of listeners that were never trained on."""
     histories = split.histories
-    events = split.unseen_stop - split.unseen_start
-    usable = events >= HORIZON + MIN_HORIZON_HISTORY
-    if not usable.any():
+    starts, stops = split.unseen_start, split.unseen_stop
+    at, owner = moments(starts, stops, steps=HORIZON, min_history=MIN_HORIZON_HISTORY, per_user=1)
+    if not len(at):
         return None
-    at = Targets(split.unseen_start[usable], split.unseen_stop[usable] - HORIZON)
     queries, vectors = encode_targets(checkpoint.model, histories, at, None, None)
-    curves: dict[str, list[float]] = {}
-    for scorer in [None, *baselines]:
-        scores = queries @ vectors.T if scorer is None else scorer.scores(at)
-        hits = []
-        for ahead in range(HORIZON):
-            later = Targets(at.start, at.event + ahead)
-            hidden = scores.clone()
-            if exclude_seen:
-                # Only what was seen at the moment of retrieval is removed.
-                for row, (start, event) in enumerate(zip(at.start.tolist(), at.event.tolist(), strict=True)):
-                    hidden[row, torch.from_numpy(histories.rows[start:event])] = float("-inf")
-            novel = histories.novel[later.event] if exclude_seen else np.ones(len(later), dtype=bool)
-            ranks = rank_of(hidden, torch.from_numpy(histories.rows[later.event])).numpy()[novel]
-            hits.append(hit_rate(ranks, CUTS[-1]) if len(ranks) else float("nan"))
-        curves[scorer.name if scorer else "Climber-Pilot"] = hits
-    return {"users": len(at), "hr@50": curves}
+    scorers: dict[str, Callable[[slice], Tensor]] = {"Climber-Pilot": lambda block: queries[block] @ vectors.T}
+    for baseline in baselines:
+        scorers[baseline.name] = partial(baseline_scores, baseline, at)
+    later = steps_after(at, HORIZON)
+    rates, bands = {}, {}
+    for name, scores_of in scorers.items():
+        ahead = look_ahead(scores_of, histories, at, later, CUTS[-1], exclude_seen=exclude_seen)
+        steps = curve(ahead, owner, CUTS[-1])
+        rates[name] = [step.mean for step in steps]
+        bands[name] = [[step.low, step.high] for step in steps]
+    return {"users": len(at), "hr@50": rates, "interval": bands}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -82,11 +82,15 @@ def plot_instructed(report: dict[str, Any], path: Path) -> None:
 
 
 def plot_horizon(report: dict[str, Any], path: Path) -> None:
-    """HR@50 against how many steps ahead the event lies."""
+    """HR@50 against how many steps ahead the event lies, with 95 % intervals over listeners."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for model, curve in report["horizon"]["hr@50"].items():
-        axes.plot(range(1, len(curve) + 1), [100 * value for value in curve], marker="o", label=model)
+        steps = range(1, len(curve) + 1)
+        (line,) = axes.plot(steps, [100 * value for value in curve], marker="o", label=model)
+        low, high = zip(*report["horizon"]["interval"][model], strict=True)
+        lows, highs = [100 * value for value in low], [100 * value for value in high]
+        axes.fill_between(steps, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0)
     axes.set(xlabel="steps ahead", ylabel="HR@50, %", title=f"{report['dataset']}: horizon")
     axes.set_ylim(bottom=0)
     axes.set_xticks(range(1, 1 + len(next(iter(report["horizon"]["hr@50"].values())))))
