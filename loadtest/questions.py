@@ -68,6 +68,7 @@ class Questions:
         ]
         body: dict[str, Any] = {"history": sent, "k": top_k, "mode": "strict", "deadline_ms": DEADLINE_MS}
         body["exclude_seen"] = self.exclude_seen
+        # The held-out event is what the request led to; a model that knows the time must be asked at that moment.
         body["request_time_s"] = int(self.histories.time_s[event])
         if self.exclude_seen and first_sent > start:
             body["exclude"] = [ids[row] for row in np.unique(rows[start:first_sent]).tolist()]

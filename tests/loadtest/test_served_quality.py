@@ -9,12 +9,14 @@ from safetensors.torch import load_file, save_file
 
 from loadtest import served_quality as program
 from loadtest.client import Client
-from loadtest.questions import held_out_questions
+from loadtest.questions import Questions, held_out_questions
 from loadtest.served_quality import main, release_checks, served_quality
 from model.climber_pilot.checkpoint import load_checkpoint, stage_folder
+from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.evaluate import evaluate
 from model.climber_pilot.export import export_release
 from model.climber_pilot.inference import CONFIG_FILE
+from model.climber_pilot.network import ClimberPilot
 from model.training import WEIGHTS_FILE
 from tests.service.running import serving, settings_for
 
@@ -104,6 +106,35 @@ def test_where_old_items_count_as_targets_nothing_is_removed_on_either_side(musi
         compared, found = ask(service, asked)
     assert failed(found) == []
     assert not any(figures["seen_removed"] for figures in compared)
+
+
+def test_a_model_that_knows_the_time_is_asked_at_the_moment_of_the_held_out_event(
+    music_checkpoint, music_dataset, tmp_path, monkeypatch
+):
+    folder = tmp_path / "with-clock"
+    shutil.copytree(stage_folder(music_checkpoint), folder)
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    config["network"]["request_clock"] = True
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+    network = ClimberPilotConfig.from_json(json.dumps(config)).network
+    model = ClimberPilot(network, load_checkpoint(music_checkpoint).catalogue)
+    model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=False)
+    torch.manual_seed(2)
+    with torch.no_grad():
+        model.clock.gap_table.normal_()
+        model.clock.period_table.normal_()
+    save_file(model.state_dict(), folder / WEIGHTS_FILE)
+    export_release(folder, tmp_path / "releases")
+    asked = held_out_questions(load_checkpoint(folder), music_dataset, "genre")
+    with serving(settings_for(tmp_path / "releases", NO_STORE)) as service:
+        assert failed(ask(service, asked)[1]) == []
+        monkeypatch.setattr(Questions, "body", without_time(Questions.body))
+        assert "no instruction: score of an item" in failed(ask(service, asked)[1])
+
+
+def without_time(body):
+    """Bodies of requests that are about now."""
+    return lambda *arguments: {name: value for name, value in body(*arguments).items() if name != "request_time_s"}
 
 
 def heard(questions, question):
