@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from model.climber_pilot.benchmark.configurations import shipped_config
+from model.climber_pilot.benchmark.instructions import InstructionsSuite
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite
 from model.climber_pilot.benchmark.run import ROWS_FILE, Row, Rows, Run, key_of, perform
 from model.climber_pilot.benchmark.suite import Suite
@@ -25,7 +26,7 @@ from model.datasets.registry import load_dataset
 
 logger = logging.getLogger(__name__)
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (RetrievalSuite(), TamipSuite())}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (RetrievalSuite(), TamipSuite(), InstructionsSuite())}
 
 
 def perform_missing(runs: Sequence[Run], out: Path, *, device: str, command: str) -> list[Row]:
