@@ -40,18 +40,17 @@ RECIPE: dict[str, dict[str, Any]] = {
         "softmax_precision": "bfloat16",
         "branch_weights": (1.0, 0.5),
     },
-    "pretrain": {"patience_epochs": 3},
+    "pretrain": {"patience_epochs": 2},
 }
 BY_THE_SECOND: dict[str, dict[str, Any]] = {
     "network": {"dropout": 0.3},
     "objective": {"held_out_user_share": 0.2},
-    "pretrain": {"epochs": 10, "batch_size": 64, "learning_rate": 2e-3},
+    "pretrain": {"epochs": 8, "batch_size": 64, "learning_rate": 2e-3},
 }
-# Users of few events: more epochs cost more than they bring at this size.
 BY_THE_DAY: dict[str, dict[str, Any]] = {
     "network": {"dropout": 0.5},
     "objective": {"held_out_user_share": 0.1},
-    "pretrain": {"epochs": 8, "batch_size": 256, "learning_rate": 2e-3},
+    "pretrain": {"epochs": 10, "batch_size": 256, "learning_rate": 2e-3},
 }
 MASK_EPOCHS = 2
 """Eq. 1 needs an anchor per pass: one target per history and step, so an epoch costs about half of the others'."""

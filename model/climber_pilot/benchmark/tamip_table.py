@@ -72,8 +72,9 @@ def introduction(rows: Sequence[Row]) -> str:
         f"within {study['interval_s']} s of the event before. Logged: as served under lag, events within the interval "
         f"before the target are not in the history yet; {hidden} targets have none then and are not counted. Horizon: "
         f"{horizon} events at steps t+1 ..., at most {study['moments_per_user']} lists of every listener. All exact "
-        "rankings of the whole catalogue, seen items removed. Dropped: training targets without visible history; "
-        "Eq. 1 drops none, its row sees itself, and trains one target per history and step."
+        "rankings of the whole catalogue, seen items removed; epoch chosen by the next item on validation. Dropped: "
+        "training targets without visible history; Eq. 1 drops none, its row sees itself, and trains one target per "
+        "history and step."
     )
     return f"{text} {DAYS_NOTE}" if study["steps"] < 10 else text
 

@@ -80,7 +80,7 @@ def test_the_table_says_where_the_readout_helps_and_where_not():
     rows = [row(variant, truth=True) for variant in VARIANTS if variant != "TAMIP-readout"]
     rows.append(row("TAMIP-readout", truth=True, next_inside=0.15, next_logged=0.26, t3=0.24))
     table = tamip_table(rows)
-    assert "TAMIP-readout against NIP: higher in logged HR@50, t+3, t+1 to t+3; lower in HR@50 inside;" in table
+    assert "TAMIP-readout against NIP: higher in logged HR@50, t+2 to t+3, t+1 to t+3; lower in HR@50 inside;" in table
     assert "MIP against NIP: no difference shown in HR@10" in table
     assert "| 30 of 1000 |" in table
     assert "true acceptance" in table
