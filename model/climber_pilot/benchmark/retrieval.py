@@ -25,7 +25,8 @@ from model.climber_pilot.stages import popularity
 from model.climber_pilot.train import train
 from model.datasets.dataset import Dataset
 
-IDS_ONLY = {"network": {"use_attributes": False}}
+HISTORY_ONLY = {"network": {"request_clock": False}}
+IDS_ONLY = {"network": {"use_attributes": False, "request_clock": False}}
 
 # The objective and schedule of SASRec as it is trained today: every position, full softmax, two layers of width 64.
 NEXT_ITEM: dict[str, dict[str, Any]] = {
@@ -91,8 +92,11 @@ def trained_variants(config: ClimberPilotConfig) -> dict[str, ClimberPilotConfig
         },
         "pretrain": {"batch_size": config.pretrain.batch_size},
     }
+    # Published records know nothing of the moment they are asked at.
+    timeless = {"climber-pilot history only": overridden(config, HISTORY_ONLY)} if config.network.request_clock else {}
     return {
         "climber-pilot": config,
+        **timeless,
         "climber-pilot ids only": overridden(config, IDS_ONLY),
         "next item (K=1) ids only": overridden(overridden(ClimberPilotConfig(), shared), NEXT_ITEM),
     }
