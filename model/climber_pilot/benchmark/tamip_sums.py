@@ -37,8 +37,8 @@ def figures_known(rows: Sequence[Row]) -> list[Figure]:
     for part in ("inside", "outside", "same request"):
         figures.append(Figure(f"HR@50 {part}", (f"next {part}",), HR_50, "next", True))
     figures += [Figure(step, (step,), HR_50, "horizon", step == steps[0]) for step in steps]
-    for part in (steps[len(steps) // 2 :], steps):
-        figures.append(Figure(f"{part[0]} to {part[-1]}", tuple(part), HR_50, "horizon", True, part is steps))
+    for span in (steps[len(steps) // 2 :], steps):
+        figures.append(Figure(f"{span[0]} to {span[-1]}", tuple(span), HR_50, "horizon", True, span is steps))
     titles = {"acceptance": "true acceptance", "found": "of the true best 50", "echo": "by the last play's artist"}
     figures += [Figure(title, ("truth",), name, "truth", True, name == "acceptance") for name, title in titles.items()]
     for name in ("best acceptance", "any acceptance"):
