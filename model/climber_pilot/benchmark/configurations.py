@@ -12,6 +12,7 @@ SHIPPED = {
     "amazon-sports": "sports.toml",
     "amazon-toys": "toys.toml",
     "lastfm-hetrec2011": "lastfm.toml",
+    "movielens-latest-small": "movielens.toml",
     "music-world": "music_world.toml",
 }
 """Dataset -> its training configuration, beside model/climber_pilot/config.py."""
