@@ -5,6 +5,7 @@ ids is resampled like one user, and its sums are few enough to be kept with ever
 """
 
 import hashlib
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,13 +48,16 @@ def interval(totals: np.ndarray, counts: np.ndarray) -> Interval:
     # Groups without an event say nothing; resampling them would only spread the denominator.
     used = counts.sum(0) > 0
     totals, counts = totals[:, used], counts[:, used]
-    rng = np.random.default_rng(0)
-    num_seeds, num_groups = totals.shape
-    seeds = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), RESAMPLES)
-    groups = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), RESAMPLES)
+    seeds, groups = (resampled(number, stream) for stream, number in enumerate(totals.shape))
     drawn = ((seeds @ totals) * groups).sum(1) / ((seeds @ counts) * groups).sum(1)
     low, high = np.quantile(drawn, QUANTILES)
     return Interval(float(totals.sum() / counts.sum()), float(low), float(high))
+
+
+@lru_cache(maxsize=64)
+def resampled(number: int, stream: int) -> np.ndarray:
+    """int64 [R, number]: how often each of `number` is drawn in every resample, the same for every figure."""
+    return np.random.default_rng(stream).multinomial(number, np.full(number, 1 / number), RESAMPLES)
 
 
 def difference(totals: np.ndarray, others: np.ndarray, counts: np.ndarray, other_counts: np.ndarray) -> Interval:
