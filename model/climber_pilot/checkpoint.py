@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from model.catalogue import Catalogue
 from model.climber_pilot.config import ClimberPilotConfig
-from model.climber_pilot.network import ClimberPilot
+from model.climber_pilot.towers import Network, network_of
 from model.training import WEIGHTS_FILE
 
 CONFIG_FILE = "config.json"
@@ -28,7 +28,7 @@ class Checkpoint:
 
     config: ClimberPilotConfig
     catalogue: Catalogue
-    model: ClimberPilot
+    model: Network
     popularity: np.ndarray
     facts: dict[str, Any]
 
@@ -49,7 +49,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"expected a finished training in {folder}; go on with it by --resume")
     config = ClimberPilotConfig.from_json((folder / CONFIG_FILE).read_text())
     catalogue = Catalogue.load(folder / CATALOGUE_FILE)
-    model = ClimberPilot(config.network, catalogue)
+    model = network_of(config.network, catalogue, facts.get("towers", 1))
     model.load_state_dict(load_file(folder / WEIGHTS_FILE))
     popularity = load_arrays(folder / STATISTICS_FILE)["popularity"]
     return Checkpoint(config, catalogue, model.eval(), popularity, facts)

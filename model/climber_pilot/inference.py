@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.config import ClimberPilotConfig
-from model.climber_pilot.network import ClimberPilot, HistoryBatch, attention_backend
+from model.climber_pilot.network import HistoryBatch, attention_backend
+from model.climber_pilot.towers import Network, network_of
 from model.condition import Condition
 from model.item_index import ItemIndex
 from model.release import Release, ReleaseError, verify_release
@@ -67,7 +68,7 @@ class Retriever:
     """Backbone once per user, branch layer for all conditions, exact search. Call it from one thread."""
 
     def __init__(
-        self, release: Release, config: ClimberPilotConfig, model: ClimberPilot, catalogue: Catalogue, index: Path
+        self, release: Release, config: ClimberPilotConfig, model: Network, catalogue: Catalogue, index: Path
     ) -> None:
         arrays = load_arrays(index)
         self.release = release
@@ -104,7 +105,7 @@ class Retriever:
         try:
             config = ClimberPilotConfig.from_json((path / CONFIG_FILE).read_text())
             catalogue = Catalogue.load(path / CATALOGUE_FILE)
-            model = ClimberPilot(config.network, catalogue)
+            model = network_of(config.network, catalogue, release.manifest["facts"].get("towers", 1))
             model.load_state_dict(load_file(path / WEIGHTS_FILE))
             return cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
         except (KeyError, RuntimeError, OSError) as error:

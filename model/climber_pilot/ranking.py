@@ -10,13 +10,13 @@ from tqdm import tqdm
 from model.climber_pilot.condition_batch import ConditionBatch, ConditionTable
 from model.climber_pilot.data import target_histories
 from model.climber_pilot.histories import Histories, Targets
-from model.climber_pilot.network import ClimberPilot
+from model.climber_pilot.towers import Network
 
 BATCH_USERS = 256
 
 
 def encode_targets(
-    model: ClimberPilot,
+    model: Network,
     histories: Histories,
     targets: Targets,
     table: ConditionTable | None,
