@@ -11,6 +11,7 @@ from torch import Tensor
 from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
 from model.climber_pilot.benchmark.configurations import described, overridden, with_seed
 from model.climber_pilot.benchmark.held_out import held_out_figures, split_of, split_settings
+from model.climber_pilot.benchmark.joined import TOWERS, joined_runs
 from model.climber_pilot.benchmark.learning_curve import learning_curve
 from model.climber_pilot.benchmark.peers import PEER, PEER_RECIPE, require_peer, train_peer
 from model.climber_pilot.benchmark.retrieval_plots import plot_hit_rates, plot_learning_curves
@@ -24,6 +25,9 @@ from model.climber_pilot.ranking import encode_targets
 from model.climber_pilot.stages import popularity
 from model.climber_pilot.train import train
 from model.datasets.dataset import Dataset
+
+JOINED = ("climber-pilot", "climber-pilot history only")
+"""The variants whose seeds are joined as towers too."""
 
 HISTORY_ONLY = {"network": {"request_clock": False}}
 IDS_ONLY = {"network": {"use_attributes": False, "request_clock": False}}
@@ -50,11 +54,15 @@ class RetrievalSuite:
     def runs(self, dataset: Dataset, config: ClimberPilotConfig, seeds: Sequence[int], device: str) -> list[Run]:
         """Every variant under every seed; what learns nothing runs once."""
         revision = dataset.revision()
-        runs = []
+        runs: list[Run] = []
         for variant, settings in trained_variants(config).items():
+            trained = {}
             for seed in seeds:
                 execute = partial(run_trained, dataset, with_seed(settings, seed), device)
-                runs.append(Run(self.name, dataset.name, variant, seed, described(settings), revision, execute))
+                trained[seed] = Run(self.name, dataset.name, variant, seed, described(settings), revision, execute)
+            runs += trained.values()
+            if variant in JOINED:
+                runs += joined_runs(dataset, settings, variant, trained, list(seeds))
         split = split_settings(config)
         for seed in seeds:
             execute = partial(run_peer, dataset, config, seed, device)
@@ -77,7 +85,9 @@ class RetrievalSuite:
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
     """Rows as the suite runs its variants, whatever order they were kept in; variants it no longer has come last."""
-    order = [*trained_variants(ClimberPilotConfig()), PEER, *BASELINES]
+    every_trained = trained_variants(overridden(ClimberPilotConfig(), {"network": {"request_clock": True}}))
+    joined = {variant: [f"{variant}, {name}" for name in TOWERS.values()] for variant in JOINED}
+    order = [name for variant in every_trained for name in (variant, *joined.get(variant, []))] + [PEER, *BASELINES]
     place = {variant: i for i, variant in enumerate(order)}
     return sorted(rows, key=lambda row: (place.get(row["variant"], len(place)), row["seed"]))
 
