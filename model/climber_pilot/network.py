@@ -133,8 +133,8 @@ class Layer(nn.Module):
 class ClimberPilot(nn.Module):
     """Backbone, K branches and the item encoder.
 
-    The condition token (`condition_base` plus signed value embeddings, zero at first) is visible to every branch query,
-    so a condition that no history item satisfies falls back to the condition itself. Deviates: the paper is silent.
+    The condition token (`condition_base` plus signed value embeddings) is visible to every branch query, so a condition
+    that no history item satisfies falls back to the condition itself. Deviates: the paper is silent.
     """
 
     item_words: Tensor
@@ -213,13 +213,13 @@ class ClimberPilot(nn.Module):
 
     def condition_tokens(self, table: ConditionTable) -> Tensor:
         """Learned token of every condition of the table, [C, D]."""
-        return self.condition_base + _sum_of_values(table, self.condition_values.weight)
+        return self.condition_base + self.condition_vectors(table)
 
     def condition_vectors(self, table: ConditionTable) -> Tensor:
-        """What the other paths know of every condition of the table, [C, D]; zero for the empty condition.
+        """The values of every condition of the table, [C, D]; zero for the empty condition.
 
-        The items' embeddings of the values and what tuning adds to them: with both zero at the start of tuning, a path
-        that starts at zero too would never get a gradient.
+        The items' embeddings of the values and what tuning adds to them: tuning starts from what pre-training knows of
+        the values, and a path of condition_path.py that starts at zero gets a gradient.
         """
         values = self.condition_values.weight + self.items.value_embedding.weight
         return _sum_of_values(table, values) * self.config.width**0.5

@@ -36,6 +36,12 @@ def overridden(config: ClimberPilotConfig, overrides: Mapping[str, Mapping[str, 
     return config_from_mapping({name: values | overrides.get(name, {}) for name, values in sections.items()})
 
 
+def pretraining_of(config: ClimberPilotConfig) -> ClimberPilotConfig:
+    """What pre-training depends on: no setting of the tuning."""
+    plain = overridden(config, {"network": {"condition_path": "attention"}})
+    return ClimberPilotConfig(plain.network, plain.objective, plain.pretrain)
+
+
 def with_seed(config: ClimberPilotConfig, seed: int) -> ClimberPilotConfig:
     """The configuration with the seed of every stage set."""
     return overridden(config, {stage: {"seed": seed} for stage in STAGES})

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.climber_pilot.benchmark.configurations import described, overridden, with_seed
+from model.climber_pilot.benchmark.configurations import described, overridden, pretraining_of, with_seed
 from model.climber_pilot.benchmark.held_out import RANKS_FILE
 from model.climber_pilot.benchmark.instructed_figures import figures_of
 from model.climber_pilot.benchmark.instruction_modes import BEST, DIFFERENCES, MODES, PRETRAINED, TUNED
@@ -61,12 +61,6 @@ class InstructionsSuite:
     def plots(self, rows: Sequence[Row], out: Path) -> list[Path]:
         """How much more often CGSA strict finds the target than every other mode, with intervals."""
         return plot_differences(rows, out)
-
-
-def pretraining_of(config: ClimberPilotConfig) -> ClimberPilotConfig:
-    """What pre-training depends on: no setting of the tuning."""
-    plain = overridden(config, {"network": {"condition_path": "attention"}})
-    return ClimberPilotConfig(plain.network, plain.objective, plain.pretrain)
 
 
 def pretrained_folder(

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
-from model.climber_pilot.benchmark.configurations import described, overridden, with_seed
+from model.climber_pilot.benchmark.configurations import described, overridden, pretraining_of, with_seed
 from model.climber_pilot.benchmark.held_out import held_out_figures, split_of, split_settings
 from model.climber_pilot.benchmark.joined import TOWERS, joined_runs
 from model.climber_pilot.benchmark.learning_curve import learning_curve
@@ -104,12 +104,14 @@ def trained_variants(config: ClimberPilotConfig) -> dict[str, ClimberPilotConfig
     }
     # Published records know nothing of the moment they are asked at.
     timeless = {"climber-pilot history only": overridden(config, HISTORY_ONLY)} if config.network.request_clock else {}
-    return {
+    variants = {
         "climber-pilot": config,
         **timeless,
         "climber-pilot ids only": overridden(config, IDS_ONLY),
         "next item (K=1) ids only": overridden(overridden(ClimberPilotConfig(), shared), NEXT_ITEM),
     }
+    # A change of the tuning leaves these runs what they were.
+    return {name: pretraining_of(settings) for name, settings in variants.items()}
 
 
 def run_trained(dataset: Dataset, config: ClimberPilotConfig, device: str, work: Path) -> dict[str, Any]:

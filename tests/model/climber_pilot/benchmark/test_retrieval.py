@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.climber_pilot.benchmark.anchors import GOAL_SHARE, PERCENT, anchors
-from model.climber_pilot.benchmark.configurations import described, with_seed
+from model.climber_pilot.benchmark.configurations import described, pretraining_of, with_seed
 from model.climber_pilot.benchmark.held_out import RANKS_FILE, held_out_figures, split_of
 from model.climber_pilot.benchmark.peers import PEER
 from model.climber_pilot.benchmark.retrieval import BASELINES, RetrievalSuite, run_baseline, run_trained
@@ -43,7 +43,7 @@ def test_variants_differ_as_their_names_say_and_share_the_split() -> None:
     config = small_config(objective={"targets": "all", "held_out_user_share": 0.2})
     runs = RetrievalSuite().runs(small_dataset(), config, [0], "cpu")
     ours, ids_only, next_item = (config_from_mapping(run.config) for run in runs[:3])
-    assert described(ours) == described(config)
+    assert described(ours) == described(pretraining_of(config))
     assert ours.network.use_attributes
     assert not ids_only.network.use_attributes
     assert (next_item.network.num_branches, next_item.objective.tamip) == (1, "off")
