@@ -40,7 +40,7 @@ def joined_runs(
             execute = partial(run_joined, dataset, config, [run.folder for run in towers])
             first = towers[0]
             runs.append(
-                Run(first.suite, dataset.name, f"{variant}, {name}", seeds[0], settings, first.data_revision, execute)
+                Run(first.suite, dataset.name, f"{variant} {name}", seeds[0], settings, first.data_revision, execute)
             )
     return runs
 

@@ -86,7 +86,7 @@ class RetrievalSuite:
 def in_order(rows: Sequence[Row]) -> list[Row]:
     """Rows as the suite runs its variants, whatever order they were kept in; variants it no longer has come last."""
     every_trained = trained_variants(overridden(ClimberPilotConfig(), {"network": {"request_clock": True}}))
-    joined = {variant: [f"{variant}, {name}" for name in TOWERS.values()] for variant in JOINED}
+    joined = {variant: [f"{variant} {name}" for name in TOWERS.values()] for variant in JOINED}
     order = [name for variant in every_trained for name in (variant, *joined.get(variant, []))] + [PEER, *BASELINES]
     place = {variant: i for i, variant in enumerate(order)}
     return sorted(rows, key=lambda row: (place.get(row["variant"], len(place)), row["seed"]))

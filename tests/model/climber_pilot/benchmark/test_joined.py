@@ -19,7 +19,7 @@ def test_every_seed_is_in_equally_many_windows() -> None:
 def test_towers_are_joined_from_the_runs_of_their_seeds(tmp_path) -> None:
     runs = RetrievalSuite().runs(small_dataset(), small_config(), range(2), "cpu")
     alone = [run for run in runs if run.variant == "climber-pilot"]
-    (together,) = [run for run in runs if run.variant == "climber-pilot, two towers"]
+    (together,) = [run for run in runs if run.variant == "climber-pilot two towers"]
     folder = tmp_path / together.folder
     folder.mkdir()
     with pytest.raises(ValueError, match="expected a checkpoint"):
@@ -38,6 +38,6 @@ def test_towers_are_joined_from_the_runs_of_their_seeds(tmp_path) -> None:
 
 
 def test_rows_of_towers_stand_below_their_variant() -> None:
-    names = ["popularity", "climber-pilot, two towers", "climber-pilot ids only", "climber-pilot"]
+    names = ["popularity", "climber-pilot two towers", "climber-pilot ids only", "climber-pilot"]
     rows = [{"variant": name, "seed": 0} for name in names]
     assert [row["variant"] for row in in_order(rows)] == [names[3], names[1], names[2], names[0]]
