@@ -50,10 +50,14 @@ def chosen(runs: Sequence[Run], variants: str | None) -> list[Run]:
     if variants is None:
         return list(runs)
     known = list(dict.fromkeys(run.variant for run in runs))
-    names = [name.strip() for name in variants.split(",")]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(f"expected variants among {', '.join(known)}; got {', '.join(unknown)}")
+    names, parts = [], [part.strip() for part in variants.split(",")]
+    while parts:
+        # A name may hold a comma itself: the longest one that is known is meant.
+        lengths = [n for n in range(len(parts), 0, -1) if ", ".join(parts[:n]) in known]
+        if not lengths:
+            raise ValueError(f"expected variants among {'; '.join(known)}, got {parts[0]!r}")
+        names.append(", ".join(parts[: lengths[0]]))
+        parts = parts[lengths[0] :]
     return [run for run in runs if run.variant in names]
 
 

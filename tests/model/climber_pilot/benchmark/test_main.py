@@ -90,10 +90,19 @@ def test_a_run_that_cannot_start_stops_everything_before_anything_is_trained(tmp
     assert started == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("a", ["a"]), ("a, two", ["a, two"]), ("b,a,two", ["a, two", "b"]), ("a, two,a", ["a", "a, two"])],
+)
+def test_variants_are_separated_by_commas_though_a_name_may_hold_one(asked, meant) -> None:
+    runs = [Run("s", "d", variant, 0, {}, "r", execute=dict) for variant in ("a", "a, two", "b")]
+    assert [run.variant for run in benchmark.chosen(runs, asked)] == meant
+
+
 def test_what_cannot_be_asked_is_said(small, caplog) -> None:
     assert small("--variants", "climber-pilot,best") == 2
-    assert "expected variants among climber-pilot, " in caplog.text
-    assert "got best" in caplog.text
+    assert "expected variants among climber-pilot; " in caplog.text
+    assert "got 'best'" in caplog.text
     assert small("--seeds", "0") == 2
     assert "expected --seeds of at least 1, got 0" in caplog.text
 
