@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,9 @@ def _log(out: Path, title: str, epoch: int, losses: list[float], metrics: dict[s
     mean = {"loss": sum(losses) / len(losses)} if losses else {}
     with (out / LOG_FILE).open("a") as log:
         log.write(json.dumps({"epoch": epoch, **mean, **metrics}) + "\n")
-    tqdm.write(f"{title} epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    # Standard output is for what a command was asked for.
+    tqdm.write(f"{title} epoch {epoch}: {figures}", file=sys.stderr)
 
 
 def _train_epoch(
