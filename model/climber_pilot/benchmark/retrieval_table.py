@@ -25,6 +25,7 @@ def retrieval_table(rows: Sequence[Row]) -> str:
             f"In %, mean over seeds ± standard error; {users} users, exact ranking of the whole catalogue, seen items "
             "removed, epoch chosen on validation.",
             markdown_table(HEADER, lines),
+            *shared_towers(of_dataset),
             *reached(of_dataset, known),
         ]
     blocks = "\n".join(commands(rows))
@@ -42,6 +43,13 @@ def anchor_line(anchor: Anchor) -> list[str]:
     """The cells of one published figure, its source in place of what it has no figures for."""
     hit_rates = [f"{100 * anchor.hit_rate[cut]:.2f}" for cut in CUTS]
     return [f"*{anchor.name}*: {anchor.source}", *hit_rates, *[""] * (len(HEADER) - 1 - len(CUTS))]
+
+
+def shared_towers(rows: Sequence[Row]) -> list[str]:
+    """A warning where networks of several towers are among the rows."""
+    if not any("tower_seeds" in row["config"] for row in rows):
+        return []
+    return ["Networks of several towers are joined of these seeds and share them: their standard errors are too small."]
 
 
 def reached(rows: Sequence[Row], known: Sequence[Anchor]) -> list[str]:

@@ -146,6 +146,7 @@ def rows_of(values):
         {
             **{"suite": "retrieval", "dataset": "amazon-beauty", "variant": variant, "seed": seed, "cpu_minutes": 2.0},
             "command": "python -m model.climber_pilot.benchmark --dataset amazon-beauty",
+            "config": {"tower_seeds": [0, 1]} if "towers" in variant else {},
             "figures": {name.lower(): value for name in names} | {"users": 7},
         }
         for variant, of_seeds in values.items()
@@ -157,6 +158,8 @@ def test_the_table_shows_every_variant_the_anchors_and_the_command() -> None:
     table = RetrievalSuite().table(rows_of({"climber-pilot": [0.10, 0.12], "popularity": [0.01]}))
     assert "| climber-pilot | 11.00 ± 1.00 | 11.00 ± 1.00 |" in table
     assert "| popularity | 1.00 | 1.00 |" in table
+    assert "share them" not in table
+    assert "share them" in RetrievalSuite().table(rows_of({"climber-pilot two towers": [0.10]}))
     for anchor in anchors("amazon-beauty"):
         assert f"*{anchor.name}*" in table
     assert "| 12.00 | 16.10 | 22.70 |" in table
