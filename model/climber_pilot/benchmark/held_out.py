@@ -1,12 +1,13 @@
 """Held-out targets of a benchmark: the split that all variants share, and what one scorer reaches on its test."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from model.climber_pilot.config import ClimberPilotConfig
@@ -15,7 +16,7 @@ from model.climber_pilot.histories import Histories, Split, Targets, leave_one_o
 from model.climber_pilot.ranking import rank_and_list
 from model.datasets.dataset import Dataset
 
-RANKS_FILE = "ranks.npz"
+RANKS_FILE = "ranks.safetensors"
 
 
 def split_settings(config: ClimberPilotConfig) -> dict[str, Any]:
@@ -47,6 +48,18 @@ def held_out_figures(
     started_s = time.process_time()
     with torch.inference_mode():
         ranks, shown = rank_and_list(scorer(split.test), split.histories, split.test, CUTS[-1])
-    np.savez(work / RANKS_FILE, ranks=ranks, event=split.test.event)
+    save_ranks(work, {"ranks": ranks, "event": split.test.event})
     figures = ranking_figures(ranks) | variety_figures(shown, num_items) | {"users": len(ranks)}
     return figures | {"test_cpu_minutes": (time.process_time() - started_s) / 60}
+
+
+def save_ranks(work: Path, ranks: Mapping[str, np.ndarray]) -> None:
+    """Keep arrays of ranks, and whose they are, in a work folder."""
+    save_file({name: np.ascontiguousarray(array) for name, array in ranks.items()}, work / RANKS_FILE)
+
+
+def load_ranks(work: Path) -> dict[str, np.ndarray]:
+    """What `save_ranks` kept; raises ValueError where it kept nothing."""
+    if not (work / RANKS_FILE).exists():
+        raise ValueError(f"expected {RANKS_FILE} in {work}, found none")
+    return load_file(work / RANKS_FILE)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.climber_pilot.benchmark.held_out import RANKS_FILE, split_of
+from model.climber_pilot.benchmark.held_out import save_ranks, split_of
 from model.climber_pilot.benchmark.instructed_lists import Lists, Question, instructed_lists, list_figures
 from model.climber_pilot.benchmark.instruction_modes import Mode, modes_of
 from model.climber_pilot.benchmark.learning_curve import learning_curve
@@ -44,7 +44,7 @@ def figures_of(dataset: Dataset, folder: Path, variant: str, work: Path) -> dict
             answers = answered(checkpoint, split.histories, question, modes_of(variant))
             on_validation[attribute] = {mode: list_figures(lists) for mode, lists in answers.items()}
         uninstructed = uninstructed_figures(checkpoint, split.histories, split.test)
-    np.savez_compressed(work / RANKS_FILE, **ranks)  # type: ignore[arg-type]
+    save_ranks(work, ranks)
     spent = checkpoint.facts["cpu_minutes"] + (time.process_time() - started_s) / 60
     return {
         "attributes": attributes,

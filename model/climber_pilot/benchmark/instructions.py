@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from model.climber_pilot.benchmark.configurations import described, overridden, pretraining_of, with_seed
-from model.climber_pilot.benchmark.held_out import RANKS_FILE
+from model.climber_pilot.benchmark.held_out import RANKS_FILE, load_ranks
 from model.climber_pilot.benchmark.instructed_figures import figures_of
 from model.climber_pilot.benchmark.instruction_modes import BEST, DIFFERENCES, MODES, PRETRAINED, TUNED
 from model.climber_pilot.benchmark.instructions_plots import plot_differences
@@ -118,11 +118,10 @@ def ranks_of_seed(parent: Path, folders: Mapping[str, str]) -> dict[str, np.ndar
             raise ValueError(
                 f"expected the ranks of {variant!r} in {path}; run that variant into the same folder first"
             )
-        with np.load(path) as own:
-            for name in own.files:
-                if name.endswith("/event") and name in ranks and not np.array_equal(ranks[name], own[name]):
-                    raise ValueError(f"expected {path} to be of the same targets as the other variants' ranks")
-                ranks[name] = own[name]
+        for name, own in load_ranks(path.parent).items():
+            if name.endswith("/event") and name in ranks and not np.array_equal(ranks[name], own):
+                raise ValueError(f"expected {path} to be of the same targets as the other variants' ranks")
+            ranks[name] = own
     return ranks
 
 

@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from model.climber_pilot.benchmark.configurations import described, overridden, with_seed
-from model.climber_pilot.benchmark.held_out import RANKS_FILE, split_of
+from model.climber_pilot.benchmark.held_out import save_ranks, split_of
 from model.climber_pilot.benchmark.learning_curve import learning_curve
 from model.climber_pilot.benchmark.run import Row, Run
 from model.climber_pilot.benchmark.tamip_figures import Study, figures_of, rank_variant
@@ -139,15 +138,17 @@ def run_variant(dataset: Dataset, config: ClimberPilotConfig, study: Study, devi
     split = split_of(dataset, config)
     with torch.inference_mode():
         ranks = rank_variant(checkpoint, split, study)
-    np.savez(
-        work / RANKS_FILE,
-        ranks=ranks.test,
-        event=split.test.event,
-        logged_ranks=ranks.logged,
-        logged=ranks.visible,
-        moment=ranks.at.event,
-        later_ranks=ranks.ahead.ranks,
-        later_counted=ranks.ahead.counted,
+    save_ranks(
+        work,
+        {
+            "ranks": ranks.test,
+            "event": split.test.event,
+            "logged_ranks": ranks.logged,
+            "logged": ranks.visible,
+            "moment": ranks.at.event,
+            "later_ranks": ranks.ahead.ranks,
+            "later_counted": ranks.ahead.counted,
+        },
     )
     facts = checkpoint.facts
     trained = {name: facts[name] for name in ("training_targets", "targets_without_visible_history")}

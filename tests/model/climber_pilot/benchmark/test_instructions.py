@@ -2,13 +2,12 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from model.climber_pilot.benchmark import __main__ as benchmark
 from model.climber_pilot.benchmark import instructions
 from model.climber_pilot.benchmark.__main__ import perform_missing
-from model.climber_pilot.benchmark.held_out import RANKS_FILE
+from model.climber_pilot.benchmark.held_out import load_ranks, save_ranks
 from model.climber_pilot.benchmark.instruction_modes import BEST, DIFFERENCES, MODES, PRETRAINED, TUNED
 from model.climber_pilot.benchmark.instructions import InstructionsSuite, pretraining_of, run_differences
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite
@@ -116,7 +115,7 @@ def test_all_ways_start_from_one_pre_training_and_from_its_answers(out, rows):
 
 def test_differences_are_those_of_the_kept_ranks(out, rows):
     (row,) = (row for row in rows if row["variant"] == DIFFERENCES)
-    kept = [dict(np.load(work(out, variant, seed) / RANKS_FILE)) for seed in (0, 1) for variant in ("CGSA", PRETRAINED)]
+    kept = [load_ranks(work(out, variant, seed)) for seed in (0, 1) for variant in ("CGSA", PRETRAINED)]
     for attribute in ("genre", "language"):
         against = row["figures"]["attributes"][attribute]["against"]
         assert list(against) == [mode for mode in MODES if mode != BEST]
@@ -190,9 +189,9 @@ def test_without_the_ranks_of_a_variant_there_is_no_difference(out, tmp_path):
     with pytest.raises(ValueError, match="run that variant into the same folder first"):
         run_differences(["genre"], [{"CGSA": "nowhere"}], tmp_path / "differences")
     (tmp_path / "other").mkdir()
-    ranks = dict(np.load(work(out, "CGSA", 0) / RANKS_FILE))
+    ranks = load_ranks(work(out, "CGSA", 0))
     ranks["genre/event"] = ranks["genre/event"] + 1
-    np.savez(tmp_path / "other" / RANKS_FILE, **ranks)
+    save_ranks(tmp_path / "other", ranks)
     folders = {"CGSA": str(work(out, "CGSA", 0)), "other": "other"}
     with pytest.raises(ValueError, match="same targets"):
         run_differences(["genre"], [folders], tmp_path / "differences")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.climber_pilot.benchmark.held_out import RANKS_FILE
+from model.climber_pilot.benchmark.held_out import load_ranks
 from model.climber_pilot.benchmark.joined import windows
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite, in_order
 from tests.model.climber_pilot.worlds import small_config, small_dataset
@@ -32,9 +32,9 @@ def test_towers_are_joined_from_the_runs_of_their_seeds(tmp_path) -> None:
     figures = together.execute(folder)
     trained = sum(one["cpu_minutes"] - one["test_cpu_minutes"] for one in each)
     assert figures["cpu_minutes"] - figures["test_cpu_minutes"] == pytest.approx(trained, abs=0.02)
-    with np.load(folder / RANKS_FILE) as ours, np.load(tmp_path / alone[0].folder / RANKS_FILE) as theirs:
-        assert np.array_equal(ours["event"], theirs["event"])
-        assert not np.array_equal(ours["ranks"], theirs["ranks"])
+    ours, theirs = load_ranks(folder), load_ranks(tmp_path / alone[0].folder)
+    assert np.array_equal(ours["event"], theirs["event"])
+    assert not np.array_equal(ours["ranks"], theirs["ranks"])
 
 
 def test_rows_of_towers_stand_below_their_variant() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from model.climber_pilot.benchmark.anchors import GOAL_SHARE, PERCENT, anchors
 from model.climber_pilot.benchmark.configurations import described, pretraining_of, with_seed
-from model.climber_pilot.benchmark.held_out import RANKS_FILE, held_out_figures, split_of
+from model.climber_pilot.benchmark.held_out import held_out_figures, load_ranks, split_of
 from model.climber_pilot.benchmark.peers import PEER
 from model.climber_pilot.benchmark.retrieval import BASELINES, RetrievalSuite, run_baseline, run_trained
 from model.climber_pilot.benchmark.retrieval_table import HEADER
@@ -90,7 +90,7 @@ def test_figures_of_the_model_and_the_baselines_are_those_of_evaluate(trained, t
 
 def test_ranks_are_kept_for_every_tested_user(trained) -> None:
     work, dataset, config, figures = trained
-    kept = np.load(work / RANKS_FILE)
+    kept = load_ranks(work)
     split = split_of(dataset, config)
     np.testing.assert_array_equal(kept["event"], split.test.event)
     for cut in CUTS:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from model.climber_pilot.benchmark.configurations import described, overridden
-from model.climber_pilot.benchmark.held_out import RANKS_FILE
+from model.climber_pilot.benchmark.held_out import load_ranks
 from model.climber_pilot.benchmark.run import Run, perform
 from model.climber_pilot.benchmark.tamip import TamipSuite, run_variant, study_of, variants_of
 from model.climber_pilot.benchmark.tamip_figures import Study
@@ -94,7 +94,7 @@ def test_figures_are_evaluate_s(done, world):
 
 def test_the_kept_ranks_give_the_kept_sums(done):
     for figures, work in done.values():
-        ranks = np.load(work / RANKS_FILE)
+        ranks = load_ranks(work)
         sums = figures["sums"]
         logged = sums["next logged"]
         assert sum(logged["hr@20"]) / sum(logged["count"]) == pytest.approx(hit_rate(ranks["logged_ranks"], 20))
