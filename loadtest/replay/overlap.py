@@ -9,8 +9,8 @@ from loadtest.replay.sums import Sums, ratio
 class Overlap(NamedTuple):
     """effective_rows: (sum of w) squared over the sum of w squared (Kish 1965), what the rows are worth.
 
-    unsupported: share of the policy on what the logging policy never shows. Weights average 1 where all is supported, so
-    it is 1 minus their mean, with its interval; below 0 by chance.
+    unsupported: share of the policy on what the logging policy never shows. Weights average 1 where all is supported,
+    so it is 1 minus their mean, with its interval; below 0 by chance.
     largest_share: the part of the total weight on the heaviest exposure. clipped: share of rows that clipped_ips cuts.
     """
 
