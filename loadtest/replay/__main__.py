@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             seed=arguments.seed,
         )
         baseline = None if arguments.baseline == "logged" else parse_policy(arguments.baseline)
-        if not isinstance(baseline, Arm | None):
+        if baseline is not None and not isinstance(baseline, Arm):
             raise ValueError(f"expected a baseline of logged or arm:NAME, got {arguments.baseline!r}")
         log = LogFile(arguments.log, max_reward=choices.max_reward)
         found = evaluate(log, parse_policy(arguments.policy), baseline, choices, quiet=False)

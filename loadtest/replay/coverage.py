@@ -28,7 +28,7 @@ from loadtest.replay.verdict import Outcome
 BOUNDS = (0.93, 0.97)
 UNBIASED = ("ips", "snips", "dr", "slate_ips", "slate_iips", "slate_rips", "slate_pi", "slate_reciprocal_rank")
 EQUAL, UNEQUAL = {"control": 0.5, "treatment": 0.5}, {"control": 0.52, "treatment": 0.48}
-MISMATCH_USERS, NUM_LOOKS, LEAST_USERS = 20_000, 100, 100
+MISMATCH_USERS, NUM_LOOKS, LEAST_USERS = 40_000, 100, 100
 
 
 def truth(made: World, estimator: str) -> float:
@@ -80,7 +80,8 @@ def watched(seed: int) -> dict[str, bool]:
 
 def outcome(seed: int, **changes: Any) -> Outcome:
     """The verdict on two arms of a simulated log, of equal policies unless an effect is among the changes."""
-    frame = simulate(world(seed), seed, **{"arms": EQUAL, **changes})
+    told: dict[str, Any] = {"arms": EQUAL, **changes}
+    frame = simulate(world(seed), seed, **told)
     return evaluate(HeldLog(frame), Arm("treatment"), Arm("control"), Choices(shares=EQUAL)).verdict.outcome
 
 

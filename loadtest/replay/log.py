@@ -89,8 +89,10 @@ def _parquet_frames(path: Path, batch_rows: int) -> Iterator[tuple[pl.DataFrame,
     chosen = scanned.select(pl.col(name).cast(kind) for name, kind in columns.items())
     read = 0
     for frame in chosen.collect_batches(chunk_size=batch_rows, maintain_order=True):
-        yield frame, np.arange(read + 1, read + len(frame) + 1)
-        read += len(frame)
+        # A chunk may be longer than what was asked for.
+        for part in frame.iter_slices(batch_rows):
+            yield part, np.arange(read + 1, read + len(part) + 1)
+            read += len(part)
 
 
 def _jsonl_frames(path: Path, batch_rows: int) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:

@@ -114,7 +114,7 @@ def check_probabilities(frame: pl.DataFrame, keys: list[str], name: str) -> None
     repeated = frame.select(pl.struct([*keys, "item_id"]).is_duplicated().any()).item()
     if repeated:
         raise ValueError(f"{name}: expected every item once per {keys or 'table'}, got one twice")
-    sums = frame.group_by(keys or pl.lit(0)).agg(pl.col("probability").sum())["probability"]
+    sums = frame.group_by(keys).agg(pl.col("probability").sum())["probability"] if keys else pl.Series([column.sum()])
     wrong = sums.filter((sums - 1).abs() > SUM_TOLERANCE)
     if len(wrong) or not len(sums):
         raise ValueError(f"{name}: expected probabilities that sum to 1, got {wrong[0] if len(wrong) else 'no row'}")

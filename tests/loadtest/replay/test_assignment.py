@@ -29,7 +29,6 @@ def test_users_are_counted_once_however_often_they_come():
 def test_a_planted_mismatch_is_found_and_equal_shares_are_not():
     planted = assignment_of({"control": 0.52, "treatment": 0.48}, 20_000).ratio_test(EQUAL)
     assert planted.mismatch
-    assert planted.p_value < 1e-4
     meant = assignment_of(EQUAL, 20_000).ratio_test(EQUAL)
     assert not meant.mismatch
 

@@ -37,6 +37,8 @@ def test_the_estimate_of_the_other_policy_agrees_with_its_own_clicks(campaign):
     assert found.overlaps["bts"].effective_rows > 100
 
 
+# The peer warns of what its own dependencies have changed.
+@pytest.mark.filterwarnings("ignore")
 def test_figures_equal_those_of_the_publishers_library(campaign):
     ope = pytest.importorskip("obp.ope", reason="obp is not installed; it supports no Python above 3.9 officially")
     _, logged, policy = campaign

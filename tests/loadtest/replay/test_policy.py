@@ -106,4 +106,4 @@ def test_no_row_is_predicted_from_its_own_user(exposures):
         model.fit()
         predictions.append(model.predict(held))
     assert np.array_equal(predictions[0][fold == 2], predictions[1][fold == 2])
-    assert (predictions[0][fold != 2] != predictions[1][fold != 2]).all()
+    assert (predictions[0][fold != 2] != predictions[1][fold != 2]).mean() > 0.9
