@@ -32,21 +32,21 @@ class Exposed:
 
     def __init__(self) -> None:
         self._items = Vocabulary()
-        self._weight_of_item = np.zeros(0)
-        self._latencies = np.zeros(NUM_CELLS)
+        self._weight_of_item: np.ndarray = np.zeros(0)
+        self._latencies: np.ndarray = np.zeros(NUM_CELLS)
 
     def add(self, exposures: Exposures, weight: np.ndarray) -> None:
         """Add rows with their weights [N]; a request's latency is counted once."""
         coded = exposures.coded("item_id")
         rows = self._items.learn(coded.words)[coded.codes]
-        added = np.bincount(rows, weights=weight, minlength=len(self._items))
+        added: np.ndarray = np.bincount(rows, weights=weight, minlength=len(self._items))
         added[: len(self._weight_of_item)] += self._weight_of_item
         self._weight_of_item = added
         if exposures.has("latency_ms") and len(exposures):
-            waits = exposures.array("latency_ms")[exposures.request_starts]
+            waits: np.ndarray = exposures.array("latency_ms")[exposures.request_starts]
             waits = np.maximum(waits[np.isfinite(waits)], LEAST_LATENCY_MS)
             cells = np.floor(np.log(waits / LEAST_LATENCY_MS) / np.log1p(CELL_WIDTH)).astype(np.int64)
-            self._latencies += np.bincount(np.minimum(cells, NUM_CELLS - 1), minlength=NUM_CELLS)
+            self._latencies = self._latencies + np.bincount(np.minimum(cells, NUM_CELLS - 1), minlength=NUM_CELLS)
 
     def effective_items(self) -> float:
         """Inverse Simpson index of the items shown: as many items, equally often, would be as varied."""

@@ -1,6 +1,7 @@
 """Plots: the figures of an evaluation as SVG text, the same bytes for the same figures."""
 
 import io
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from loadtest.replay.evaluation import Evaluation
 from loadtest.replay.intervals import Interval
 
-STYLE = {"svg.hashsalt": "replay", "svg.fonttype": "none", "font.size": 9}
+STYLE: Any = {"svg.hashsalt": "replay", "svg.fonttype": "none", "font.size": 9}
 WIDTH_IN = 7.0
 
 

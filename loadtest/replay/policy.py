@@ -69,7 +69,7 @@ class Table:
 
     def __init__(self, frame: pl.DataFrame, name: str) -> None:
         self.name = name
-        self._keys = [key for key in ("context", "position") if key in frame.columns]
+        self._keys: list[str] = [key for key in ("context", "position") if key in frame.columns]
         check_probabilities(frame, self._keys, name)
         self._items, self._cells = Vocabulary(), Vocabulary()
         items = self._items.learn(frame["item_id"].to_list())

@@ -13,9 +13,9 @@ MIN_GROUPS = 30
 MAX_UNSUPPORTED = 0.05
 MAX_LARGEST_SHARE = 0.05
 RULES = (
-    f"Not enough evidence: users per arm differ from the meant shares (p < {MISMATCH_P:g}); fewer than {MIN_GROUPS} groups "
-    f"of users or {MIN_EFFECTIVE_ROWS:g} effective rows; an unsupported share above {MAX_UNSUPPORTED:g} whose interval "
-    f"lies above 0; one exposure holds more than {MAX_LARGEST_SHARE:g} of the weight.",
+    f"Not enough evidence: users per arm differ from the meant shares (p < {MISMATCH_P:g}); fewer than {MIN_GROUPS} "
+    f"groups of users or {MIN_EFFECTIVE_ROWS:g} effective rows; an unsupported share above {MAX_UNSUPPORTED:g} whose "
+    f"interval lies above 0; one exposure holds more than {MAX_LARGEST_SHARE:g} of the weight.",
     "Worse: else, where a guardrail is broken.",
     "Better, worse: else, where the interval of the difference lies above 0, below 0.",
     "No difference: else, where it lies within the margin around 0.",

@@ -85,7 +85,7 @@ def test_a_repeated_item_and_an_unknown_position_are_refused(exposures):
         Table(rows, "mine").probability(exposures)
 
 
-def test_policies_are_named_on_the_command_line(tmp_path):
+def test_policies_are_named_on_the_command_line():
     assert parse_policy("uniform:80").num_items == 80
     assert isinstance(parse_policy("arm:b:2"), Arm)
     assert parse_policy("arm:b:2").arm == "b:2"
