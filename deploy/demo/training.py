@@ -10,21 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.demo.source import DataSource
+from model.climber_pilot.benchmark.configurations import SHIPPED
 
 CONFIGS = Path("model/climber_pilot")
-CONFIG_OF = {
-    "amazon-beauty": "beauty.toml",
-    "amazon-toys": "beauty.toml",
-    "amazon-sports": "sports.toml",
-    "music-world": "music_world.toml",
-}
 OTHER_CONFIG = "lastfm.toml"
 SOURCES_THAT_COUNT = ("model/**/*.py", "kernels/**/*.py")
 
 
 def shipped_config(dataset: str) -> Path:
     """The training configuration that ships for a data set."""
-    return CONFIGS / CONFIG_OF.get(dataset, OTHER_CONFIG)
+    return CONFIGS / SHIPPED.get(dataset, OTHER_CONFIG)
 
 
 @dataclass(frozen=True)

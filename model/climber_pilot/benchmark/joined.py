@@ -1,19 +1,15 @@
 """Joined runs of the retrieval suite: towers of several seeds as one network, with no training of their own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from model.climber_pilot.benchmark.held_out import held_out_figures, split_of
+from model.climber_pilot.benchmark.held_out import checkpoint_figures, split_of
 from model.climber_pilot.benchmark.run import Run
 from model.climber_pilot.checkpoint import load_checkpoint
 from model.climber_pilot.config import ClimberPilotConfig
-from model.climber_pilot.histories import Targets
 from model.climber_pilot.join import join
-from model.climber_pilot.ranking import encode_targets
 from model.datasets.dataset import Dataset
 
 TOWERS = {2: "two towers", 3: "three towers"}
@@ -51,11 +47,5 @@ def run_joined(dataset: Dataset, config: ClimberPilotConfig, folders: Sequence[s
     Raises ValueError where a tower is not trained yet.
     """
     checkpoint = load_checkpoint(join([work.parent / folder / "pretrain" for folder in folders], work / "joined"))
-    split = split_of(dataset, config)
-
-    def scorer(targets: Targets) -> Callable[[slice], Tensor]:
-        queries, vectors = encode_targets(checkpoint.model, split.histories, targets, None, None)
-        return lambda block: queries[block] @ vectors.T
-
-    figures = held_out_figures(split, len(checkpoint.catalogue), scorer, work)
+    figures = checkpoint_figures(checkpoint, split_of(dataset, config), work)
     return figures | {"cpu_minutes": checkpoint.facts["cpu_minutes"] + figures["test_cpu_minutes"]}

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
 from model.climber_pilot.benchmark.configurations import described, overridden, pretraining_of, with_seed
-from model.climber_pilot.benchmark.held_out import held_out_figures, split_of, split_settings
+from model.climber_pilot.benchmark.held_out import checkpoint_figures, held_out_figures, split_of, split_settings
 from model.climber_pilot.benchmark.joined import TOWERS, joined_runs
 from model.climber_pilot.benchmark.learning_curve import learning_curve
 from model.climber_pilot.benchmark.peers import PEER, PEER_RECIPE, require_peer, train_peer
@@ -20,8 +19,7 @@ from model.climber_pilot.benchmark.run import Row, Run
 from model.climber_pilot.checkpoint import load_checkpoint
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.evaluate import baseline_scores
-from model.climber_pilot.histories import Split, Targets
-from model.climber_pilot.ranking import encode_targets
+from model.climber_pilot.histories import Split
 from model.climber_pilot.stages import popularity
 from model.climber_pilot.train import train
 from model.datasets.dataset import Dataset
@@ -118,13 +116,7 @@ def run_trained(dataset: Dataset, config: ClimberPilotConfig, device: str, work:
     """Pre-train, or go on with it, and rank the test targets once."""
     folder = train("pretrain", config, dataset, work, resume=True, device=device)
     checkpoint = load_checkpoint(folder)
-    split = split_of(dataset, config)
-
-    def scorer(targets: Targets) -> Callable[[slice], Tensor]:
-        queries, vectors = encode_targets(checkpoint.model, split.histories, targets, None, None)
-        return lambda block: queries[block] @ vectors.T
-
-    figures = held_out_figures(split, len(checkpoint.catalogue), scorer, work)
+    figures = checkpoint_figures(checkpoint, split_of(dataset, config), work)
     spent = checkpoint.facts["cpu_minutes"] + figures["test_cpu_minutes"]
     return figures | {"cpu_minutes": spent} | learning_curve(folder, checkpoint.facts["validation"])
 

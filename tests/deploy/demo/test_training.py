@@ -8,7 +8,9 @@ import pytest
 
 from deploy.demo import training
 from deploy.demo.source import DataSource
-from deploy.demo.training import CONFIG_OF, CONFIGS, OTHER_CONFIG, TrainingRun, shipped_config
+from deploy.demo.training import CONFIGS, OTHER_CONFIG, TrainingRun, shipped_config
+from model.climber_pilot.benchmark.configurations import SHIPPED
+from model.climber_pilot.config import load_config
 from model.datasets.dataset import Dataset
 from model.datasets.registry import SOURCES
 
@@ -36,9 +38,15 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def test_every_data_set_has_a_configuration_that_exists() -> None:
-    assert set(CONFIG_OF) <= set(SOURCES)
+    assert set(SHIPPED) <= set(SOURCES)
     assert all((ROOT / shipped_config(name)).is_file() for name in SOURCES)
-    assert shipped_config("lastfm-hetrec2011") == CONFIGS / OTHER_CONFIG
+    assert shipped_config("lastfm-1k") == CONFIGS / OTHER_CONFIG
+
+
+def test_toys_which_have_no_times_are_not_trained_with_a_clock() -> None:
+    config = load_config(ROOT / shipped_config("amazon-toys"))
+    assert not config.network.request_clock
+    assert config.objective.tamip == "off"
 
 
 def test_the_steps_run_in_order_and_only_once(run: TrainingRun, commands: list[list[str]]) -> None:
