@@ -222,7 +222,10 @@ class ClimberPilot(nn.Module):
         the values, and a path of condition_path.py that starts at zero gets a gradient.
         """
         values = self.condition_values.weight + self.items.value_embedding.weight
-        return _sum_of_values(table, values) * self.config.width**0.5
+        of_table = functional.embedding_bag(
+            table.value_ids, values, table.offsets, mode="sum", per_sample_weights=table.value_weights
+        )
+        return of_table * self.config.width**0.5
 
     def scored(self, vectors: Tensor) -> Tensor:
         """Vectors as they enter the inner product phi: unit length when the configuration says so."""
@@ -244,9 +247,3 @@ class ClimberPilot(nn.Module):
         if request_time_s is not None:
             request_time_s = request_time_s[:, None].expand_as(position)
         return self.branch(0, self.backbone(item_vectors, history), history, position, conditions, request_time_s)
-
-
-def _sum_of_values(table: ConditionTable, embeddings: Tensor) -> Tensor:
-    return functional.embedding_bag(
-        table.value_ids, embeddings, table.offsets, mode="sum", per_sample_weights=table.value_weights
-    )
