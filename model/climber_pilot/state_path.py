@@ -51,10 +51,8 @@ class StatePath:
         vectors = []
         for tower, branch in enumerate(self._branches):
             kept = [state.towers[tower] for state in states]
-            own_keys = np.stack([entry.keys[tower] for entry in every])
-            own_values = np.stack([entry.values[tower] for entry in every])
-            clock = self._clock(tower, states, times_s, counts)
-            vectors.append(branch.vectors(kept, visible, own_keys, own_values, clock))
+            tokens = np.concatenate([entry.tokens[tower] for entry in every]).reshape(len(every), -1)
+            vectors.append(branch.vectors(kept, visible, tokens, self._clock(tower, states, times_s, counts)))
         joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors, 1) * self._scale
         if len(counts) == 1:
             return [joined]
