@@ -45,8 +45,8 @@ class BranchQuery:
     ) -> np.ndarray:
         """Query vectors, float32 [R, D]: the rows of the first user, then those of the second, and so on.
 
-        visible: per user, float32 [P, N] of ones and zeros; tokens: [R, D + H * (Dh + 1)] of the conditions, see `token`
-        clock: [R, D] or None
+        visible: per user, float32 [P, N] of ones and zeros
+        tokens: [R, D + H * (Dh + 1)] of the conditions, see `token`; clock: [R, D] or None
         """
         if len(states) == 1:
             query, peak, last_row = states[0].query, states[0].peak, states[0].last_row

@@ -41,12 +41,13 @@ class StatePath:
     def query_vectors(
         self, states: Sequence[UserState], conditions: Sequence[Sequence[Condition]], times_s: Sequence[int]
     ) -> list[np.ndarray]:
-        """One query vector per user and condition, float32 [P, M * D] per user; times_s: when each user asks."""
+        """One query vector per user and condition, float32 [P, M * D] per user; at least one in all.
+
+        times_s: when each user asks.
+        """
         counts = [len(asked) for asked in conditions]
         entries = [self._conditions.of(asked) for asked in conditions]
         every = [entry for own in entries for entry in own]
-        if not every:
-            return [np.empty((0, 0), dtype=np.float32) for _ in counts]
         visible = [self._conditions.show(own, state.rows) for own, state in zip(entries, states, strict=True)]
         vectors = []
         for tower, branch in enumerate(self._branches):
