@@ -54,7 +54,7 @@ def test_every_list_is_full_compliant_and_truly_scored(clustered: ItemIndex, whe
     excluded = np.unique(rng.integers(0, NUM_ITEMS, 700))
     allowed[excluded] = False
     queries = rng.normal(size=(6, 16)).astype(np.float32)
-    # Asked twice: a union of slabs is one block the second time.
+    # Asked twice: what is remembered of a condition must not change its answer.
     for _ in range(2):
         for top_k in (1, 50, 600, NUM_ITEMS):
             for query, result in zip(queries, clustered.search(queries, condition, top_k, excluded), strict=True):
