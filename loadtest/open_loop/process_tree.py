@@ -46,6 +46,12 @@ def stall(pid: int, duration_s: float) -> None:
             _signal(process, signal.SIGCONT)
 
 
+def stall_at(pid: int, after_s: float, duration_s: float, start_s: float) -> None:
+    """The same, after_s after start_s of time.monotonic()."""
+    time.sleep(max(0.0, start_s + after_s - time.monotonic()))
+    stall(pid, duration_s)
+
+
 def _signal(process: int, number: signal.Signals) -> None:
     try:
         os.kill(process, number)
