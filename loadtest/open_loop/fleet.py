@@ -54,12 +54,11 @@ class Run:
     cpu_shares: tuple[float, ...]
     connections: int
     most_under_way: int
+    niceness: int = 0
     server_cpu_s: float | None = None
 
 
-def measure(
-    load: Load, phases: Sequence[Phase], *, seed: int, beside: Sequence[Callable[[float], None]] = ()
-) -> Run:
+def measure(load: Load, phases: Sequence[Phase], *, seed: int, beside: Sequence[Callable[[float], None]] = ()) -> Run:
     """Run the phases; raises ValueError where a worker fails.
 
     beside: called in threads of their own with the moment of time.monotonic() at which counting begins.
@@ -94,6 +93,7 @@ def measure(
         cpu_shares=tuple(float(took["cpu_share"]) for _, took in found),
         connections=sum(int(took["connections"]) for _, took in found),
         most_under_way=sum(int(took["most_under_way"]) for _, took in found),
+        niceness=max(int(took["niceness"]) for _, took in found),
         server_cpu_s=meter.took_s,
     )
 

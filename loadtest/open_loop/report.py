@@ -13,7 +13,17 @@ table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .8em;border-botto
 svg{max-width:100%;height:auto}.verdict{font-size:1.5em;font-weight:600}"""
 LATENCIES = ("p50", "p90", "p99", "p99.9", "max")
 SWEEP_COLUMNS = (
-    *("step", "offered_per_s", "goodput_per_s", "rejects_per_s", "errors", "p50", "p99", "reject_p99"),
+    *(
+        "step",
+        "offered_per_s",
+        "goodput_per_s",
+        "goodput_of_best",
+        "rejects_per_s",
+        "errors",
+        "p50",
+        "p99",
+        "reject_p99",
+    ),
     *("recovery_s", "server_cpu_share", "lag_p99", "passed"),
 )
 
@@ -79,9 +89,7 @@ def latency_rows(measured: Mapping[str, Any], closed: Mapping[str, Any] | None) 
 
 def answer_rows(measured: Mapping[str, Any]) -> list[list[str]]:
     """How often every status came with every source or code."""
-    return [
-        [f"{one['status'] or 'none'} {one['answer']}".strip(), str(one["requests"])] for one in measured["answers"]
-    ]
+    return [[f"{one['status'] or 'none'} {one['answer']}".strip(), str(one["requests"])] for one in measured["answers"]]
 
 
 def sweep_rows(sweep: Mapping[str, Any]) -> list[list[str]]:

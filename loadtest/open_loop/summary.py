@@ -107,6 +107,7 @@ def _generator(run: Run, bounds: Bounds) -> dict[str, Any]:
         "achieved_rate_per_s": float((run.records.rows["sent_s"] <= run.duration_s).sum()) / run.duration_s,
         "lag_ms": lag,
         "cpu_share": list(run.cpu_shares),
+        "niceness": run.niceness,
         "connections": run.connections,
         "most_under_way": run.most_under_way,
     }

@@ -1,7 +1,8 @@
 """Sweep: where the knee is, what happens far beyond it, and how soon the service is back to normal afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from loadtest.open_loop.summary import Bounds, summarise
 # After an overload: a load that a healthy service has no trouble with.
 CALM_SHARE = 0.5
 RECOVERY_WINDOW_S = 0.5
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -41,28 +43,36 @@ def sweep(load: Load, search: Search, bounds: Bounds, *, seed: int) -> tuple[dic
     steps: list[dict[str, Any]] = []
     faults: list[str] = []
 
-    def passes(rate_per_s: float) -> bool:
-        found, run_faults = _step(load, search, bounds, rate_per_s, seed + len(steps))
+    def taken(take: Callable[[int], tuple[dict[str, Any], list[str]]]) -> dict[str, Any]:
+        """A step, again where the generator was disturbed."""
+        for attempt in range(ATTEMPTS):
+            found, run_faults = take(seed + 100 * len(steps) + attempt)
+            if not run_faults:
+                break
         steps.append(found)
         faults.extend(run_faults)
-        return bool(found["passed"])
+        return found
+
+    def passes(rate_per_s: float) -> bool:
+        return bool(taken(lambda own_seed: _step(load, search, bounds, rate_per_s, own_seed))["passed"])
 
     knee_per_s, reached = find_knee(passes, faults, search)
-    best_per_s = max((float(step["goodput_per_s"]) for step in steps), default=0.0)
+    overloads = []
     for factor in search.overloads if knee_per_s and not faults else ():
-        found, run_faults = _overload(load, search, bounds, factor, knee_per_s, seed + len(steps))
-        found["goodput_of_best"] = found["goodput_per_s"] / max(1e-9, best_per_s)
-        steps.append(found)
-        faults.extend(run_faults)
+        overloads.append(taken(partial(_overload, load, search, bounds, factor, knee_per_s)))
     if not knee_per_s and not faults:
         faults.append(f"the first rate, {search.first_per_s:g}/s, is beyond the knee already: begin lower")
-    overloads = [step for step in steps if step["recovery_s"] is not None or step["step"].endswith("x")]
+    best_per_s = max(float(step["goodput_per_s"]) for step in steps)
+    for step in steps:
+        step["goodput_of_best"] = step["goodput_per_s"] / max(1e-9, best_per_s)
     return {
         "knee_per_s": knee_per_s,
         "reached": reached,
         "best_goodput_per_s": best_per_s,
         "least_goodput_of_best": min((step["goodput_of_best"] for step in overloads), default=None),
-        "reject_p99_ms": max((step["reject_p99"] for step in overloads if step["reject_p99"] is not None), default=None),
+        "reject_p99_ms": max(
+            (step["reject_p99"] for step in overloads if step["reject_p99"] is not None), default=None
+        ),
         # A service that did not come back within the time it was watched has no time of recovery.
         "recovered": all(step["recovery_s"] is not None for step in overloads),
         "recovery_s": max((step["recovery_s"] for step in overloads if step["recovery_s"] is not None), default=None),
@@ -107,9 +117,7 @@ def recovery_s(records: Records, overload_s: float, watched_s: float, search: Se
     return None if back_s >= windows * RECOVERY_WINDOW_S else back_s
 
 
-def _step(
-    load: Load, search: Search, bounds: Bounds, rate_per_s: float, seed: int
-) -> tuple[dict[str, Any], list[str]]:
+def _step(load: Load, search: Search, bounds: Bounds, rate_per_s: float, seed: int) -> tuple[dict[str, Any], list[str]]:
     phases = [Phase(rate_per_s, search.warmup_s, counted=False), Phase(rate_per_s, search.step_s)]
     found, faults = _row(f"{rate_per_s:.0f}/s", measure(load, phases, seed=seed), bounds)
     p99 = found["p99"]
