@@ -1,7 +1,7 @@
 """The same mix of actions for locust: locust -f loadtest/locustfile.py --host http://127.0.0.1:8000.
 
-locust is a closed loop: a user who waits for an answer asks nothing meanwhile. Use it to look at a service by hand; take
-figures from loadtest.open_loop. LOAD_MIX, LOAD_USERS and LOAD_K change what is asked.
+locust is a closed loop: a user who waits for an answer asks nothing meanwhile. Use it to look at a service by hand;
+take figures from loadtest.open_loop. LOAD_MIX, LOAD_USERS and LOAD_K change what is asked.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Load that does not wait for the server: python -m loadtest.open_loop --url URL --rate R --duration-s S --out DIR.
 
 Every request has its moment before the run starts (Poisson); latency counts from that moment. Writes report.json and
-report.html. Exit status 2 where nothing was measured or the generator could not keep up: then no figure is the server's.
+report.html. Exit status 2 where nothing was measured or the generator could not keep up.
 """
 
 import argparse

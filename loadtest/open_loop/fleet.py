@@ -54,7 +54,7 @@ class Run:
     cpu_shares: tuple[float, ...]
     connections: int
     most_under_way: int
-    niceness: int = 0
+    real_time: bool = False
     server_cpu_s: float | None = None
 
 
@@ -93,7 +93,7 @@ def measure(load: Load, phases: Sequence[Phase], *, seed: int, beside: Sequence[
         cpu_shares=tuple(float(took["cpu_share"]) for _, took in found),
         connections=sum(int(took["connections"]) for _, took in found),
         most_under_way=sum(int(took["most_under_way"]) for _, took in found),
-        niceness=max(int(took["niceness"]) for _, took in found),
+        real_time=all(took["real_time"] for _, took in found),
         server_cpu_s=meter.took_s,
     )
 

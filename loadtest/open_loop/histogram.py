@@ -1,4 +1,4 @@
-"""Histogram: latencies with three significant digits from a microsecond to an hour (HdrHistogram), nothing thrown away."""
+"""Histogram: all latencies with three significant digits, from a microsecond to an hour (HdrHistogram)."""
 
 from collections.abc import Iterator
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 STYLE: Any = {"svg.hashsalt": "open-loop", "svg.fonttype": "none", "font.size": 9}
 WIDTH_IN, HEIGHT_IN = 7.0, 2.8
@@ -25,7 +27,8 @@ def curve_plot(curves: Mapping[str, Sequence[Sequence[float]]]) -> str:
         least = min((share for points in curves.values() for share, _ in points), default=0.5)
         shown = {share: label for share, label in SHARES.items() if share >= least}
         axes.set_xticks(list(shown), list(shown.values()))
-        axes.minorticks_off()
+        axes.xaxis.minorticks_off()
+        _plain(axes.yaxis)
         axes.set_xlabel("requests that took no longer")
         axes.set_ylabel("ms from the intended moment")
 
@@ -39,6 +42,7 @@ def latency_plot(over_time: Mapping[str, Sequence[Any]]) -> str:
         for name in ("p50", "p99", "max"):
             axes.plot(over_time["start_s"], _known(over_time[name]), label=name)
         axes.set_yscale("log")
+        _plain(axes.yaxis)
         axes.set_xlabel("s")
         axes.set_ylabel("ms from the intended moment")
 
@@ -69,6 +73,7 @@ def sweep_plot(steps: Sequence[Mapping[str, Any]]) -> str:
         axes.plot(offered, [step["rejects_per_s"] for step in ordered], "o-", label="rejected")
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=10)
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("offered requests per second")
         axes.set_ylabel("requests per second")
 
@@ -88,6 +93,13 @@ def _figure(draw: Any) -> str:
     # A page holds the element alone, without the declaration before it.
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
+
+
+def _plain(axis: Axis) -> None:
+    """A logarithmic axis with numbers as people write them."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

@@ -24,7 +24,7 @@ REJECTED = (429, 503)
 
 @dataclass(frozen=True)
 class Records:
-    """rows: RECORD [R]. kinds, answers: what the numbers in them stand for; an answer is a source or an error's code."""
+    """rows: RECORD [R]. kinds, answers: what its numbers stand for; an answer is a source or an error's code."""
 
     rows: np.ndarray
     kinds: tuple[str, ...]

@@ -107,7 +107,7 @@ def _generator(run: Run, bounds: Bounds) -> dict[str, Any]:
         "achieved_rate_per_s": float((run.records.rows["sent_s"] <= run.duration_s).sum()) / run.duration_s,
         "lag_ms": lag,
         "cpu_share": list(run.cpu_shares),
-        "niceness": run.niceness,
+        "real_time": run.real_time,
         "connections": run.connections,
         "most_under_way": run.most_under_way,
     }
