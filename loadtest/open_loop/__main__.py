@@ -75,6 +75,7 @@ def _measured(load: Load, arguments: argparse.Namespace) -> dict[str, Any]:
         report["closed_loop"] = {
             "latency_ms": latencies.summary(),
             "curve": [list(point) for point in latencies.curve()],
+            "histogram": latencies.encoded(),
         }
     return report
 
