@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._number = -1
-        self._begin()
+        self._body, self._retry_after = b"", False
         self.idle_since_s = 0.0
 
     @property
@@ -84,13 +84,9 @@ class Connection(asyncio.Protocol):
         status, keep = self._parser.get_status_code(), self._parser.should_keep_alive()
         found = (_SOURCE if status < 400 else _CODE).search(self._body)
         answer, retry_after = found.group(1).decode() if found else "", self._retry_after
-        self._begin()
+        self._body, self._retry_after = b"", False
         if number >= 0:
             self._pool.done(self, keep, (number, status, answer, retry_after))
-
-    def _begin(self) -> None:
-        self._body = b""
-        self._retry_after = False
 
 
 class Pool:
