@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 def _plant(load: Load, arguments: argparse.Namespace) -> None:
     events = arguments.history_events
     stored = plant(
-        load.target, load.vocabulary, load.habits, users=arguments.plant_users, events=events, seed=arguments.seed
+        load.targets[0], load.vocabulary, load.habits, users=arguments.plant_users, events=events, seed=arguments.seed
     )
     logger.info("%d users with %d events each, %d of them new", arguments.plant_users, events, stored)
 

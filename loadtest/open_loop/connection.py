@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -76,8 +77,7 @@ class Connection(asyncio.Protocol):
             self._retry_after = True
 
     def on_body(self, body: bytes) -> None:
-        if not self._body:
-            self._body = body
+        self._body += body
 
     def on_message_complete(self) -> None:
         number, self._number = self._number, -1
@@ -90,36 +90,30 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """Hands every request to the connection that was used last, or to a new one where none is idle."""
+    """Hands every request to an idle connection, or to a new one where there is none."""
 
     def __init__(self, target: Target, loop: asyncio.AbstractEventLoop, done: Done, timeout_s: float) -> None:
         self._address: Any = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0][4][:2]
         self._loop, self._done, self._timeout_s = loop, done, timeout_s
-        self._idle: list[Connection] = []
+        # The one that was idle longest is taken first: each of a server's workers has its own, and all get their turn.
+        self._idle: OrderedDict[Connection, None] = OrderedDict()
         # In the order of sending, hence of timing out: due, number, connection (None while it is being made).
         self._under_way: dict[int, tuple[float, Connection | None]] = {}
         self._making: set[asyncio.Task[None]] = set()
         self.opened = 0
-        self.most_under_way = 0
-
-    @property
-    def under_way(self) -> int:
-        """How many requests have no answer yet."""
-        return len(self._under_way)
 
     async def open(self, number: int) -> None:
         """Open connections ahead of their first use; raises OSError where nothing listens."""
         for _ in range(number):
             connection = await self._connect()
             connection.idle_since_s = time.monotonic()
-            self._idle.append(connection)
+            self._idle[connection] = None
 
     def send(self, number: int, message: bytes) -> None:
         """Send a request now."""
         now_s = time.monotonic()
         connection = self._fresh(now_s)
         self._under_way[number] = (now_s + self._timeout_s, connection)
-        self.most_under_way = max(self.most_under_way, len(self._under_way))
         if connection is not None:
             connection.send(number, message)
         else:
@@ -144,7 +138,7 @@ class Pool:
         now_s = time.monotonic()
         if keep:
             connection.idle_since_s = now_s
-            self._idle.append(connection)
+            self._idle[connection] = None
         else:
             connection.close()
         self._under_way.pop(answer[0], None)
@@ -157,17 +151,16 @@ class Pool:
 
     def lost(self, connection: Connection) -> None:
         """Called for a connection that is closed."""
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
 
     def close(self) -> None:
         """Close all idle connections."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.popitem()[0].close()
 
     def _fresh(self, now_s: float) -> Connection | None:
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.popitem(last=False)
             if now_s - connection.idle_since_s <= MAX_IDLE_S:
                 return connection
             connection.close()

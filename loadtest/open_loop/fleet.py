@@ -22,14 +22,18 @@ from loadtest.open_loop.worker import READY, Share
 
 # Between the last worker's "ready" and the first request: all of them read the moment to start at before it.
 HEAD_START_S = 0.3
-CONNECTIONS = 16
+CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
 class Load:
-    """What every measurement of a session has in common. server_pid: of the service, where it runs on this machine."""
+    """What all measurements have in common.
 
-    target: Target
+    targets: the service's address, or those of its workers; a user always asks the same one. server_pid: of the
+    service, where it runs on this machine.
+    """
+
+    targets: tuple[Target, ...]
     vocabulary: Vocabulary
     habits: Habits
     processes: int = 1
@@ -69,7 +73,7 @@ def measure(load: Load, phases: Sequence[Phase], *, seed: int, beside: Sequence[
         workers = [_start(stack) for _ in range(load.processes)]
         for number, worker in enumerate(workers):
             share = Share(
-                *(load.target, load.vocabulary, load.habits, tuple(rates), 1_000 * seed + number, f"{run}-{number}"),
+                *(load.targets, load.vocabulary, load.habits, tuple(rates), 1_000 * seed + number, f"{run}-{number}"),
                 *(load.timeout_s, math.ceil(CONNECTIONS / load.processes)),
             )
             _tell(worker, share.as_json())

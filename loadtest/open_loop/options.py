@@ -21,7 +21,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    found.add_argument("--url", default="http://127.0.0.1:8000", help="address of the running service")
+    found.add_argument(
+        "--url",
+        nargs="+",
+        default=["http://127.0.0.1:8000"],
+        help="address of the running service, or of each of its workers: a user always asks the same one",
+    )
     found.add_argument("--out", type=Path, required=True, help="folder for report.json and report.html")
     found.add_argument("--rate", type=float, default=100.0, help="requests per second")
     found.add_argument("--duration-s", type=float, default=30.0)
@@ -48,10 +53,10 @@ def load_of(arguments: argparse.Namespace) -> Load:
         columns=arguments.columns,
         prefix=arguments.user_prefix,
     )
-    target = Target.of(arguments.url)
+    targets = tuple(Target.of(url) for url in arguments.url)
     return Load(
-        target=target,
-        vocabulary=read_vocabulary(target),
+        targets=targets,
+        vocabulary=read_vocabulary(targets[0]),
         habits=habits,
         processes=arguments.processes,
         timeout_s=arguments.timeout_s,
@@ -108,7 +113,9 @@ def _add_stall(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--plant-stall-ms", type=float, help="hold the service still for so long; needs --server-pid")
     group.add_argument("--plant-stall-at-s", type=float, default=5.0, help="from the first second that counts")
     group.add_argument(
-        "--closed-loop-rate", type=float, help="run a closed loop beside, on one connection; default with a stall: 20/s"
+        "--closed-loop-rate",
+        type=float,
+        help="run a closed loop beside, one request at a time; default with a stall: 20/s",
     )
 
 

@@ -1,5 +1,7 @@
 """Target: the address of the service under test, the bytes that a request to it is made of, and single questions."""
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -27,10 +29,11 @@ class Target:
             raise ValueError(f"expected an address like http://127.0.0.1:8000, got {url!r}")
         return cls(parts.hostname, parts.port or 80, parts.path.rstrip("/"))
 
-    def message(self, path: str, body: bytes, accept: str = "application/json") -> bytes:
-        """A whole POST request, ready to be written."""
+    def message(self, path: str, body: bytes, user_id: str, accept: str = "application/json") -> bytes:
+        """A whole POST request, ready to be written; a balancer may read whose it is from a header."""
         head = (
             f"POST {self.prefix}{path} HTTP/1.1\r\nhost: {self.host}:{self.port}\r\naccept: {accept}\r\n"
+            f"x-rec-user: {user_id}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
@@ -50,3 +53,8 @@ class Target:
         if response.status != 200:
             raise ValueError(f"expected status 200 from {path}, got {response.status}: {answer[:300]!r}")
         return orjson.loads(answer)
+
+
+def number_of(user_id: str, targets: Sequence[Target]) -> int:
+    """Which of several workers a user always goes to."""
+    return zlib.crc32(user_id.encode()) % len(targets)

@@ -51,6 +51,7 @@ class Action:
     """What a user does at one moment: one request, or several at once; each a path and a JSON body."""
 
     kind: str
+    user_id: str
     requests: tuple[tuple[str, bytes], ...]
 
 
@@ -71,10 +72,12 @@ class Traffic:
         """The next action; now_s: epoch seconds at which it will be taken."""
         kind = self._random.choices(self._kinds, cum_weights=self._shares)[0]
         if kind == EVENTS:
-            return Action(kind, ((EVENTS_PATH, self._events(time.time() if now_s is None else now_s)),))
+            user_id = self._known_user_id()
+            body = self._events(user_id, time.time() if now_s is None else now_s)
+            return Action(kind, user_id, ((EVENTS_PATH, body),))
         user_id = self._user_id()
         bodies = [self._question(user_id, instructions_of(kind)) for _ in range(PAGE_REQUESTS if kind == PAGE else 1)]
-        return Action(kind, tuple((RECOMMEND_PATH, orjson.dumps(body)) for body in bodies))
+        return Action(kind, user_id, tuple((RECOMMEND_PATH, orjson.dumps(body)) for body in bodies))
 
     def _question(self, user_id: str, instructions: int) -> dict[str, Any]:
         body: dict[str, Any] = {"user_id": user_id, "k": self._habits.k}
@@ -95,10 +98,10 @@ class Traffic:
             where[other] = {"any": [self._random.choice(self._values[other])]}
         return where
 
-    def _events(self, now_s: float) -> bytes:
+    def _events(self, user_id: str, now_s: float) -> bytes:
         event = {
             "event_id": f"{self._run}-{next(self._numbers)}",
-            "user_id": self._known_user_id(),
+            "user_id": user_id,
             "item_id": self._random.choice(self._items),
             "event_time_s": int(now_s),
         }

@@ -29,9 +29,9 @@ READY = b"ready\n"
 
 @dataclass(frozen=True)
 class Share:
-    """One worker's part of a run; phases have its own rates."""
+    """One worker's part of a run; phases have its own rates, connections are opened ahead to each target."""
 
-    target: Target
+    targets: tuple[Target, ...]
     vocabulary: Vocabulary
     habits: Habits
     phases: tuple[Phase, ...]
@@ -48,7 +48,7 @@ class Share:
     def of(cls, line: bytes) -> "Share":
         """What as_json wrote."""
         told = orjson.loads(line)
-        told["target"] = Target(**told["target"])
+        told["targets"] = tuple(Target(**target) for target in told["targets"])
         told["vocabulary"] = Vocabulary(**told["vocabulary"])
         told["habits"] = Habits(**told["habits"])
         told["phases"] = tuple(Phase(**phase) for phase in told["phases"])
@@ -57,9 +57,10 @@ class Share:
 
 async def work(share: Share) -> tuple[Records, dict[str, Any]]:
     """Prepare, say so, wait for the moment to start, run; the records and what the run took."""
-    plan = planned(share.target, share.vocabulary, share.habits, share.phases, seed=share.seed, run=share.run)
-    generator = Generator(share.target, plan, timeout_s=share.timeout_s)
-    await generator.pool.open(share.connections)
+    plan = planned(share.targets, share.vocabulary, share.habits, share.phases, seed=share.seed, run=share.run)
+    generator = Generator(share.targets, plan, timeout_s=share.timeout_s)
+    for pool in generator.pools:
+        await pool.open(share.connections)
     # Everything made so far lives until the end; looking through it again and again would make requests late.
     gc.collect()
     gc.freeze()
@@ -73,8 +74,8 @@ async def work(share: Share) -> tuple[Records, dict[str, Any]]:
     took = {
         "cpu_share": (time.process_time() - cpu_s) / max(1e-9, time.monotonic() - began_s),
         "real_time": real_time,
-        "connections": generator.pool.opened,
-        "most_under_way": generator.pool.most_under_way,
+        "connections": sum(pool.opened for pool in generator.pools),
+        "most_under_way": generator.most_under_way,
     }
     return records, took
 

@@ -1,6 +1,7 @@
 """Requests go out at their moments, whatever the server does, and everything that comes of them is kept."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -25,13 +26,14 @@ def on_loop(coroutine):
 
 
 def send(url, times_s, timeout_s=30.0, path="/recommend"):
-    """(records, pool) of requests at these moments."""
+    """(records, generator) of requests at these moments."""
     target = Target.of(url)
-    plan = Plan(times_s, [0] * len(times_s), [target.message(path, BODY)] * len(times_s), ("recommend-0",))
+    zeros, messages = [0] * len(times_s), [target.message(path, BODY, "u")] * len(times_s)
+    plan = Plan(times_s, zeros, zeros, messages, ("recommend-0",))
 
     async def run():
-        generator = Generator(target, plan, timeout_s=timeout_s)
-        return await generator.run(time.monotonic() + 0.05), generator.pool
+        generator = Generator([target], plan, timeout_s=timeout_s)
+        return await generator.run(time.monotonic() + 0.05), generator
 
     return on_loop(run())
 
@@ -43,30 +45,30 @@ def answers(records):
 def test_a_slow_server_does_not_hold_back_the_next_request():
     times_s = [0.0, 0.01, 0.02, 0.03, 0.04]
     with answering(SmallServer(delay_s=0.5)) as url:
-        records, pool = send(url, times_s)
+        records, generator = send(url, times_s)
     assert answers(records) == [(200, "model", False)] * 5
     # One after the other they would have taken five times as long to send.
     assert (records.rows["sent_s"] >= times_s).all()
     assert records.rows["sent_s"].max() < records.rows["done_s"].min()
     assert (records.from_sending_ms >= 499).all()
     assert (records.latency_ms >= records.from_sending_ms).all()
-    assert (pool.opened, pool.most_under_way) == (5, 5)
+    assert (generator.pools[0].opened, generator.most_under_way) == (5, 5)
 
 
 def test_connections_are_used_again():
     with answering(SmallServer()) as url:
-        records, pool = send(url, [0.1 * number for number in range(8)])
+        records, generator = send(url, [0.1 * number for number in range(8)])
     assert len(records) == 8
-    assert pool.opened < 8
+    assert generator.pools[0].opened < 8
 
 
 def test_a_server_that_closes_after_each_answer_is_asked_on_new_connections():
     server = SmallServer()
     server.keep = False
     with answering(server) as url:
-        records, pool = send(url, [0.0, 0.2, 0.4])
+        records, generator = send(url, [0.0, 0.2, 0.4])
     assert answers(records) == [(200, "model", False)] * 3
-    assert pool.opened == 3
+    assert generator.pools[0].opened == 3
 
 
 def test_rejects_are_told_from_other_answers():
@@ -115,7 +117,7 @@ def test_a_plan_without_requests_ends_at_once():
 def test_a_plan_has_the_rate_that_is_asked_for_in_requests():
     habits = Habits(mix={"page": 0.5, "recommend-1": 0.5}, columns=True)
     target = Target.of("http://host:81/api")
-    plan = planned(target, VOCABULARY, habits, [Phase(500, 10)], seed=1, run="r")
+    plan = planned([target], VOCABULARY, habits, [Phase(500, 10)], seed=1, run="r")
     assert len(plan.messages) == pytest.approx(5_000, rel=0.1)
     assert list(plan.times_s) == sorted(plan.times_s)
     pages = [due_s for due_s, kind in zip(plan.times_s, plan.kinds, strict=True) if plan.kind_names[kind] == "page"]
@@ -123,6 +125,38 @@ def test_a_plan_has_the_rate_that_is_asked_for_in_requests():
     head = plan.messages[0].split(b"\r\n\r\n")[0].decode()
     assert head.startswith("POST /api/recommend HTTP/1.1\r\nhost: host:81\r\n")
     assert f"accept: {COLUMNS_TYPE}" in head
+
+
+def test_each_user_always_asks_the_same_worker():
+    targets = [Target.of(f"http://host:{port}") for port in (81, 82)]
+    habits = Habits(users=50, zipf=0)
+    plan = planned(targets, VOCABULARY, habits, [Phase(500, 4)], seed=1, run="r")
+    asked = {}
+    for number, message in zip(plan.targets, plan.messages, strict=True):
+        head, body = message.decode().split("\r\n\r\n")
+        user_id = json.loads(body)["events"][0]["user_id"] if "/events" in head else json.loads(body)["user_id"]
+        assert f"host: host:{81 + number}\r\n" in head
+        assert f"x-rec-user: {user_id}\r\n" in head
+        asked.setdefault(user_id, set()).add(number)
+    assert all(len(numbers) == 1 for numbers in asked.values())
+    assert 0.3 < sum(plan.targets) / len(plan.targets) < 0.7
+
+
+def test_the_connections_of_a_server_take_turns():
+    server = SmallServer()
+    used = []
+    answer = server.answer
+
+    async def noted(path, body):
+        used.append(asyncio.current_task())
+        return await answer(path, body)
+
+    server.answer = noted
+    with answering(server) as url:
+        # Three at once open as many connections; one after the other go over each of them.
+        _, generator = send(url, [0.0, 0.0, 0.0, *(0.3 + 0.1 * number for number in range(3))])
+        assert generator.pools[0].opened == 3
+        assert len(set(used[3:])) == 3
 
 
 def test_an_alarm_rings_once_and_never_early():

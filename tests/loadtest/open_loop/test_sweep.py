@@ -73,7 +73,7 @@ def test_a_server_that_takes_so_many_at_a_time_has_its_knee_and_keeps_its_goodpu
     # Four at a time for 50 ms each: never more than 80/s, whatever is offered.
     with answering(SmallServer(delay_s=0.05, reject_above=4)) as url:
         target = Target.of(url)
-        load = Load(target, read_vocabulary(target), Habits(mix={"recommend-1": 1}))
+        load = Load((target,), read_vocabulary(target), Habits(mix={"recommend-1": 1}))
         search = Search(
             first_per_s=4, factor=8, step_s=1.5, warmup_s=0.2, refinements=0, overloads=(4,), recovery_s=1,
             p99_limit_ms=5_000,
