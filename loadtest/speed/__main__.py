@@ -20,7 +20,7 @@ from loadtest.speed.listeners import Listeners
 from loadtest.speed.measurement import MIN_CPU_S, InvalidCellError, Target, measure
 from loadtest.speed.plots import plot_costs, plot_stages
 from loadtest.speed.rows import finished, keep, row
-from loadtest.speed.servers import Servers, StartError
+from loadtest.speed.servers import Servers, StartError, end_on_sigterm
 from loadtest.speed.table import cost_table, goal_table, stage_table
 from model.climber_pilot.benchmark.run import Row
 from model.climber_pilot.inference import CATALOGUE_FILE
@@ -120,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the cells and measure nothing")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    end_on_sigterm()
     try:
         roots = {num_items(root): root for root in arguments.release_root}
         cells = matrix(list(roots), arguments.workers)

@@ -23,7 +23,7 @@ from loadtest.speed.peers.agreement import LEAST, agreement, ask
 from loadtest.speed.peers.peer import PEERS, Peer
 from loadtest.speed.peers.table import peer_table
 from loadtest.speed.rows import finished, keep, row
-from loadtest.speed.servers import Servers, StartError
+from loadtest.speed.servers import Servers, StartError, end_on_sigterm
 from model.climber_pilot.benchmark.run import Row
 from model.release import ReleaseError, current_release, git_revision
 
@@ -110,6 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--min-cpu-s", type=float, default=MIN_CPU_S, help="server CPU that a cell lasts at least")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    end_on_sigterm()
     chosen = [peer for peer in PEERS if arguments.peer is None or peer.name in arguments.peer]
     absent = [peer.name for peer in chosen if not peer.installed]
     try:
