@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -85,10 +86,11 @@ def drive(
     faults: Counter[str] = Counter()
     limit = sys.maxsize if count is None else count
     sent = 0
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, ExitStack() as open_sockets:
         pool = [_Connection(address) for _ in range(min(connections, limit))]
         began_s = time.perf_counter()
         for connection in pool:
+            open_sockets.enter_context(connection.socket)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(requests[(start + sent) % len(requests)])
             sent += 1
@@ -114,8 +116,6 @@ def drive(
                 else:
                     waiting -= 1
         outcome.seconds = time.perf_counter() - began_s
-        for connection in pool:
-            connection.socket.close()
     outcome.answers, outcome.faults = len(latencies), dict(faults)
     outcome.answer_bytes //= max(1, len(latencies))
     outcome.latencies_ms = _percentiles(latencies)

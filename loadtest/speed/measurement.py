@@ -57,7 +57,7 @@ def measure(target: Target, concurrency: int, *, min_cpu_s: float = MIN_CPU_S) -
         outcomes: list[dict[str, Any]] = []
         answers = 0
         while True:
-            outcome = _drive(target, bodies, concurrency, seconds=CHUNK_S, count=None, start=answers)
+            outcome = _drive(target, bodies, concurrency, seconds=min(CHUNK_S, min_cpu_s), count=None, start=answers)
             outcomes.append(outcome)
             answers += outcome["answers"]
             after = _spent(target)
