@@ -87,10 +87,12 @@ def drive(
     limit = sys.maxsize if count is None else count
     sent = 0
     with selectors.DefaultSelector() as selector, ExitStack() as open_sockets:
-        pool = [_Connection(address) for _ in range(min(connections, limit))]
+        pool = []
+        for _ in range(min(connections, limit)):
+            pool.append(_Connection(address))
+            open_sockets.enter_context(pool[-1].socket)
         began_s = time.perf_counter()
         for connection in pool:
-            open_sockets.enter_context(connection.socket)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(requests[(start + sent) % len(requests)])
             sent += 1
