@@ -46,10 +46,7 @@ def measure_missing(
                 continue
             bar.set_description(f"{server[0]:,} items, {server[1]}")
             with Servers(out / "logs") as servers:
-                redis_url = servers.start_redis()
-                address = servers.start_service(
-                    roots[server[0]], redis_url, settings=service_settings(missing[0]) | settings
-                )
+                address = start(servers, missing[0], roots[server[0]], settings)
                 planted: set[int] = set()
                 for cell in missing:
                     bar.set_postfix_str(cell.name)
@@ -66,6 +63,11 @@ def measure_missing(
                     keep(out, known[cell.name])
                     bar.update()
     return [known[cell.name] for cell in cells]
+
+
+def start(servers: Servers, cell: Cell, root: Path, settings: dict[str, str]) -> str:
+    """Start redis-server and the service as a cell wants them; the service's address."""
+    return servers.start_service(root, servers.start_redis(), settings=service_settings(cell) | settings)
 
 
 def service_settings(cell: Cell) -> dict[str, str]:

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,17 +48,14 @@ def measure(target: Target, concurrency: int, *, min_cpu_s: float = MIN_CPU_S) -
 
     Raises InvalidCellError where an answer was not as expected.
     """
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
-        file.write(b"\n".join(map(orjson.dumps, target.bodies)))
-        file.flush()
-        bodies = Path(file.name)
-        _drive(target, bodies, concurrency, seconds=WARM_UP_S, count=target.warm_up, start=0)
+    with written_bodies(target) as bodies:
+        drive_apart(target, bodies, concurrency, seconds=WARM_UP_S, count=target.warm_up)
         before = _spent(target)
         began_s = time.monotonic()
         outcomes: list[dict[str, Any]] = []
         answers = 0
         while True:
-            outcome = _drive(target, bodies, concurrency, seconds=min(CHUNK_S, min_cpu_s), count=None, start=answers)
+            outcome = drive_apart(target, bodies, concurrency, seconds=min(CHUNK_S, min_cpu_s), start=answers)
             outcomes.append(outcome)
             answers += outcome["answers"]
             after = _spent(target)
@@ -65,6 +63,15 @@ def measure(target: Target, concurrency: int, *, min_cpu_s: float = MIN_CPU_S) -
                 break
     spent = {name: after[name] - before[name] for name in after}
     return _figures(target, outcomes, spent)
+
+
+@contextmanager
+def written_bodies(target: Target) -> Iterator[Path]:
+    """The bodies as a file, one a line, while the with-statement lasts."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(b"\n".join(map(orjson.dumps, target.bodies)))
+        file.flush()
+        yield Path(file.name)
 
 
 def _figures(target: Target, outcomes: Sequence[dict[str, Any]], spent: Mapping[str, float]) -> dict[str, Any]:
@@ -95,10 +102,13 @@ def _spent(target: Target) -> dict[str, float]:
     return {"server": cpu_s(target.pid), **{name: cpu_s(pid) for name, pid in target.others.items()}}
 
 
-def _drive(
-    target: Target, bodies: Path, concurrency: int, *, seconds: float, count: int | None, start: int
+def drive_apart(
+    target: Target, bodies: Path, concurrency: int, *, seconds: float, count: int | None = None, start: int = 0
 ) -> dict[str, Any]:
-    """Run the driver in a process of its own; its outcome."""
+    """Run the driver in a process of its own on a file of bodies, one a line; its outcome.
+
+    Raises InvalidCellError where an answer was not as expected.
+    """
     command = [sys.executable, "-m", "loadtest.speed.driver", "--url", target.url, "--bodies", str(bodies)]
     command += ["--connections", str(concurrency), "--seconds", str(seconds), "--start", str(start)]
     command += [f"--header={header}" for header in target.headers] + [f"--expect={target.expected}"]

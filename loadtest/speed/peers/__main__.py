@@ -48,10 +48,17 @@ class Comparison:
         self.rows = finished(out, KIND, git_revision(), [self.release])
         self.questions = self.listeners.questions(cell.conditions, history_in_body=True)
 
-    def measure_ours(self, bar: tqdm) -> list[list[str]]:
-        """Measure this service; its lists to the questions that agreement is judged by."""
+    def measured(self, name: str) -> bool:
+        """Whether a server has all of its rows."""
+        return all(f"{name}, {number} in flight" in self.rows for number in CONCURRENCIES)
+
+    def measure_ours(self, bar: tqdm, *, for_peers: bool) -> list[list[str]]:
+        """Measure this service; where peers are to be judged by them, its lists to the questions of agreement."""
         lists: list[list[str]] = []
         for name, changes in OURS.items():
+            if self.measured(name) and (lists or not for_peers):
+                bar.update(len(CONCURRENCIES))
+                continue
             cell = Cell(**(self.cell.to_json() | changes))
             with Servers(self.out / "logs") as servers:
                 redis_url = servers.start_redis()
@@ -92,8 +99,10 @@ class Comparison:
 def compare(comparison: Comparison, peers: Sequence[Peer]) -> list[Row]:
     """Rows of ours and of every peer given."""
     with tqdm(total=(len(OURS) + len(peers)) * len(CONCURRENCIES), unit="cell") as bar:
-        ours = comparison.measure_ours(bar)
-        for peer in peers:
+        missing = [peer for peer in peers if not comparison.measured(peer.name)]
+        ours = comparison.measure_ours(bar, for_peers=bool(missing))
+        bar.update(len(CONCURRENCIES) * (len(peers) - len(missing)))
+        for peer in missing:
             comparison.measure_peer(peer, ours, bar)
     names = [*OURS, *(peer.name for peer in peers)]
     return [comparison.rows[f"{name}, {number} in flight"] for name in names for number in CONCURRENCIES]
