@@ -12,25 +12,22 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-import polars as pl
 from tqdm import tqdm
 
-from loadtest.speed.cell import COLUMNAR_HEADER, Cell, matrix
+from loadtest.speed.cell import Cell, matrix
 from loadtest.speed.listeners import Listeners
-from loadtest.speed.measurement import MIN_CPU_S, InvalidCellError, Target, measure
+from loadtest.speed.measurement import MIN_CPU_S, InvalidCellError, measure
 from loadtest.speed.plots import plot_costs, plot_stages
 from loadtest.speed.rows import finished, keep, row
+from loadtest.speed.served_cell import num_items, start, target_of
 from loadtest.speed.servers import Servers, StartError, end_on_sigterm
 from loadtest.speed.table import cost_table, goal_table, stage_table
 from model.climber_pilot.benchmark.run import Row
-from model.climber_pilot.inference import CATALOGUE_FILE
 from model.release import ReleaseError, current_release, git_revision
-from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 KIND = "speed"
-MODEL_ANSWER = '"source":"model"'
 
 
 def measure_missing(
@@ -38,7 +35,7 @@ def measure_missing(
 ) -> list[Row]:
     """Measure the cells that have no row of this revision yet; the rows of all of them."""
     releases = {size: current_release(root).name for size, root in roots.items()}
-    known = finished(out, KIND, git_revision(), list(releases.values()))
+    known = finished(out, KIND, git_revision(), list(releases.values()), settings)
     with tqdm(total=len(cells), initial=sum(cell.name in known for cell in cells), unit="cell") as bar:
         for server, group in groupby(cells, lambda cell: cell.server):
             missing = [cell for cell in group if cell.name not in known]
@@ -63,38 +60,6 @@ def measure_missing(
                     keep(out, known[cell.name])
                     bar.update()
     return [known[cell.name] for cell in cells]
-
-
-def start(servers: Servers, cell: Cell, root: Path, settings: dict[str, str]) -> str:
-    """Start redis-server and the service as a cell wants them; the service's address."""
-    return servers.start_service(root, servers.start_redis(), settings=service_settings(cell) | settings)
-
-
-def service_settings(cell: Cell) -> dict[str, str]:
-    """REC_ variables that a cell needs; settings that the service does not have are left out."""
-    wanted = {"state_cache_bytes": "0"} if cell.cache == "cold" else {}
-    if cell.workers > 1:
-        wanted["workers"] = str(cell.workers)
-    return {f"REC_{name.upper()}": value for name, value in wanted.items() if name in Settings.model_fields}
-
-
-def target_of(cell: Cell, listeners: Listeners, address: str, servers: Servers) -> Target:
-    """What a cell asks of a running service."""
-    questions = listeners.questions(cell.conditions, history_in_body=cell.history == "body")
-    return Target(
-        url=f"{address}/recommend",
-        bodies=questions,
-        pid=servers.pids["service"],
-        others={"redis": servers.pids["redis-server"]},
-        warm_up=2 * listeners.number * cell.workers,
-        headers=[COLUMNAR_HEADER] if cell.answer == "columnar" else [],
-        expected=MODEL_ANSWER,
-    )
-
-
-def num_items(root: Path) -> int:
-    """Size of the catalogue of the release in force."""
-    return int(pl.scan_parquet(current_release(root) / CATALOGUE_FILE).select(pl.len()).collect().item())
 
 
 def write_report(rows: Sequence[Row], out: Path) -> str:

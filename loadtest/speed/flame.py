@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from loadtest.speed.__main__ import num_items, start, target_of
 from loadtest.speed.cell import Cell, matrix
 from loadtest.speed.listeners import Listeners
 from loadtest.speed.measurement import InvalidCellError, Target, drive_apart, written_bodies
+from loadtest.speed.served_cell import num_items, start, target_of
 from loadtest.speed.servers import Servers, StartError, end_on_sigterm
 from model.release import ReleaseError
 

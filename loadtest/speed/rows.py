@@ -37,12 +37,15 @@ def row(kind: str, name: str, cell: Mapping[str, Any], figures: Mapping[str, Any
     }
 
 
-def finished(out: Path, kind: str, revision: str, release_ids: Sequence[str]) -> dict[str, Row]:
-    """Name -> the newest row of this revision of the code and of these releases."""
+def finished(
+    out: Path, kind: str, revision: str, release_ids: Sequence[str], settings: Mapping[str, str] | None = None
+) -> dict[str, Row]:
+    """Name -> the newest row of this revision of the code, of these releases and under these settings."""
     return {
         one["name"]: one
         for one in Rows(out / ROWS_FILE).read()
-        if one["kind"] == kind and one["git_revision"] == revision and one["release"] in release_ids
+        if (one["kind"], one["git_revision"], one.get("settings", {})) == (kind, revision, dict(settings or {}))
+        and one["release"] in release_ids
     }
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from loadtest.speed.__main__ import num_items, service_settings, target_of
 from loadtest.speed.cell import CONCURRENCIES, Cell
 from loadtest.speed.listeners import Listeners
 from loadtest.speed.measurement import MIN_CPU_S, InvalidCellError, Target, measure
@@ -23,6 +22,7 @@ from loadtest.speed.peers.agreement import LEAST, agreement, ask
 from loadtest.speed.peers.peer import PEERS, Peer
 from loadtest.speed.peers.table import peer_table
 from loadtest.speed.rows import finished, keep, row
+from loadtest.speed.served_cell import num_items, service_settings, target_of
 from loadtest.speed.servers import Servers, StartError, end_on_sigterm
 from model.climber_pilot.benchmark.run import Row
 from model.release import ReleaseError, current_release, git_revision

@@ -10,12 +10,13 @@ def test_an_unknown_cell_is_refused(release_root, tmp_path, monkeypatch):
     assert not out.exists()
 
 
-def test_a_flame_graph_shows_what_the_service_does(release_root, tmp_path):
+def test_a_flame_graph_shows_what_the_service_does(release_root, tmp_path, caplog):
     try:
         flame.sampler()
     except ValueError as absent:
         pytest.skip(str(absent))
     out = tmp_path / "flame.svg"
     if flame.main(["--release-root", str(release_root), "--seconds", "2", "--out", str(out)]):
+        assert "py-spy ended" in caplog.text
         pytest.skip("py-spy may not trace processes here")
     assert "inference.py" in out.read_text()

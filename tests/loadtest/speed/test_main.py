@@ -3,7 +3,6 @@ import json
 import pytest
 
 from loadtest.speed import __main__ as program
-from loadtest.speed.cell import Cell
 from loadtest.speed.measurement import InvalidCellError, Target, measure
 from loadtest.speed.servers import StartError
 from tests.loadtest.speed.answering import answering
@@ -54,15 +53,6 @@ def test_the_names_of_the_cells_can_be_listed(release_root, tmp_path, capsys):
 
 def test_an_unknown_cell_is_refused(release_root, tmp_path):
     assert program.main(["--release-root", str(release_root), "--out", str(tmp_path), "--cell", "lukewarm"]) == 2
-
-
-def test_settings_that_the_service_lacks_are_left_out(monkeypatch):
-    cold = Cell(10, cache="cold", workers=2)
-    monkeypatch.setattr(program.Settings, "model_fields", {"state_cache_bytes": None})
-    assert program.service_settings(cold) == {"REC_STATE_CACHE_BYTES": "0"}
-    monkeypatch.setattr(program.Settings, "model_fields", {"workers": None})
-    assert program.service_settings(cold) == {"REC_WORKERS": "2"}
-    assert program.service_settings(Cell(10)) == {}
 
 
 def test_a_cell_whose_answers_are_not_the_models_is_refused():
