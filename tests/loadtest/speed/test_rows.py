@@ -19,7 +19,7 @@ def test_the_newest_row_of_a_cell_counts(tmp_path):
     assert finished(tmp_path, "speed", git_revision(), ["one"])["cell"]["figures"] == {"cost": 800.0}
 
 
-def test_a_row_says_where_and_when_and_in_what_unit(tmp_path):
+def test_a_row_says_where_and_when_and_in_what_unit():
     made = row("speed", "cell", {}, {}, release="one")
     assert made["device"].endswith("cores")
     assert "us of CPU" in made["units"]["server_cpu_us_per_request"]
