@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from loadtest.speed.process_tree import cpu_s, memory, process_tree
+from loadtest.speed.process_tree import cpu_s, memory
 
 MIN_CPU_S = 3.0
 MAX_WALL_S = 45.0
@@ -81,7 +81,7 @@ def _figures(target: Target, outcomes: Sequence[dict[str, Any]], spent: Mapping[
     def mean(part: str, name: str) -> float:
         return float(sum(outcome[part].get(name, 0.0) * outcome["answers"] for outcome in outcomes) / answers)
 
-    workers = [memory(pid) for pid in process_tree(target.pid)]
+    workers = memory(target.pid)
     return {
         "requests": answers,
         "server_cpu_s": round(spent["server"], 2),

@@ -1,6 +1,7 @@
 """ProcessTree: what a process and all its descendants have used, read from /proc."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,17 @@ def cpu_s(root: int) -> float:
     return total / _TICKS_PER_S
 
 
-def memory(pid: int) -> Memory:
-    """Memory of one process; raises OSError where it has ended."""
+def memory(root: int) -> list[Memory]:
+    """Memory of every living process of the tree, `root` first."""
+    found = []
+    for pid in process_tree(root):
+        # Zombies and what ended since have none.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.append(_memory(pid))
+    return found
+
+
+def _memory(pid: int) -> Memory:
     kib: dict[str, int] = {}
     for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
         name, _, value = line.partition(":")

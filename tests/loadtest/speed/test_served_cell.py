@@ -1,5 +1,7 @@
 from loadtest.speed import served_cell
 from loadtest.speed.cell import Cell
+from loadtest.speed.servers import PATIENT
+from service.settings import Settings
 
 
 def test_settings_that_the_service_lacks_are_left_out(monkeypatch):
@@ -13,3 +15,7 @@ def test_settings_that_the_service_lacks_are_left_out(monkeypatch):
 
 def test_the_size_of_a_release_is_its_catalogues(release_root):
     assert served_cell.num_items(release_root) == 400
+
+
+def test_patience_is_asked_of_settings_that_exist():
+    assert {name.removeprefix("REC_").lower() for name in PATIENT} <= set(Settings.model_fields)
