@@ -10,13 +10,21 @@ from model.climber_pilot.array_layer import ArrayLayer, normed
 from model.climber_pilot.bias_buckets import BiasBuckets
 from model.climber_pilot.network import ClimberPilot, Layer
 from model.climber_pilot.query import BranchQuery
+from model.climber_pilot.runtimes.runtime import Extend
 from model.climber_pilot.user_state import KeptRows, TowerState
 
 CHUNK_EVENTS = 128
+FEW_EVENTS = 32
+"""Fewer events are read in NumPy whatever the runtime: calling another one costs more than it saves."""
 
 
 class HistoryReader:
-    """The backbone of one network and the keys of its branch 1, float32."""
+    """The backbone of one network and the keys of its branch 1, float32.
+
+    extend: what reads many events at once; None for this class's own arithmetic.
+    """
+
+    extend: Extend | None = None
 
     def __init__(self, network: ClimberPilot, item_vectors: np.ndarray, branch: BranchQuery) -> None:
         """item_vectors: [V, D] of `network.items()`."""
@@ -42,6 +50,8 @@ class HistoryReader:
 
     def _read_chunk(self, kept: KeptRows, rows: np.ndarray, time_s: np.ndarray, first: int) -> np.ndarray:
         """Write the keys and values of the events from `first` on; the last one's row [1, D]."""
+        if self.extend is not None and len(rows) >= FEW_EVENTS:
+            return self._extend_by(self.extend, kept, rows, time_s, first)
         buckets = self._buckets.of(time_s, first)
         stream = self._items[rows] * self._scale
         stream -= stream.mean(1, keepdims=True)
@@ -59,6 +69,20 @@ class HistoryReader:
         mapped = self._branch.key_value(normed(stream, self._branch.attention_epsilon))
         self._keep(kept, len(self._layers), mapped, first)
         return stream[-1:]
+
+    def _extend_by(
+        self, extend: Extend, kept: KeptRows, rows: np.ndarray, time_s: np.ndarray, first: int
+    ) -> np.ndarray:
+        end = first + len(rows)
+        past_length, new_length = np.array([first]), np.array([len(rows)])
+        past = kept.keys[None, :, :first], kept.values[None, :, :first]
+        times_s = time_s[None]
+        keys, values, last_row = extend(
+            *past, times_s[:, :first], past_length, self._items[rows][None], times_s[:, first:], new_length
+        )
+        kept.keys[:, first:end], kept.values[:, first:end] = keys[0], values[0]
+        # Kept without its mean, as _read_chunk has it.
+        return last_row - last_row.mean(1, keepdims=True)
 
     def _keep(self, kept: KeptRows, layer: int, mapped: np.ndarray, first: int) -> tuple[np.ndarray, ...]:
         """Store the keys and values of [query,] key, value [M, .]; query [M, H, Dh], all keys and values [N, H, Dh]."""
