@@ -47,7 +47,7 @@ def check_graph(network: ClimberPilot, path: Path) -> float:
         for number, shape in enumerate(CHECKED_SHAPES):
             inputs = example_inputs(network, *shape, seed=number)
             for wanted, got in zip(step(*inputs), run(*(array.numpy() for array in inputs)), strict=True):
-                worst = np.fmax(worst, np.abs(wanted.numpy() - got).max())
+                worst = np.maximum(worst, np.abs(wanted.numpy() - got).max())
                 if not worst <= TOLERANCE:
                     message = (
                         f"expected {path.name} within {TOLERANCE} of the model, got {worst:.3g} at B, N0, M {shape}"

@@ -60,7 +60,7 @@ def difference(wanted, got, new_length):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-4), ("onnx-int8", 0.3), ("bfloat16", 0.3)])
+@pytest.mark.parametrize(("name", "tolerance"), [("onnx", 1e-5), ("onnx-int8", 0.1), ("bfloat16", 0.1)])
 def test_every_runtime_computes_what_the_step_computes(network, folder, shape, name, tolerance):
     if name == "bfloat16" and not torch.cpu._is_avx512_bf16_supported():
         pytest.skip("this CPU has no bfloat16")
@@ -69,9 +69,9 @@ def test_every_runtime_computes_what_the_step_computes(network, folder, shape, n
     got = load_runtime(name, network, folder).extend[0](*given)
     assert [part.shape for part in got] == [part.shape for part in wanted]
     assert {part.dtype for part in got} == {np.dtype(np.float32)}
-    error = difference(wanted, got, given[-1])
+    error = difference(wanted, got, given[-1]) / max(float(np.abs(part).max()) for part in wanted)
     assert error <= tolerance
-    assert (error > 1e-5) == (name in LOSSY)
+    assert (error > 1e-4) == (name in LOSSY)
 
 
 def test_compiled_computes_what_the_step_computes(network, folder, monkeypatch):
