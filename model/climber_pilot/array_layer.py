@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from model.climber_pilot.gelu import gelu
 from model.climber_pilot.network import Layer
 from model.climber_pilot.steps import joint_bias_table
 
@@ -30,9 +31,10 @@ class Linear:
 
     @classmethod
     def after_norm(cls, norm: nn.LayerNorm, linear: nn.Linear) -> "Linear":
-        """The map of rows that are centred and of unit variance, the norm's own gain and shift included."""
+        """The map of rows as `unit` gives them, the rest of the norm included."""
         weight = array(linear.weight).T
-        return cls(array(norm.weight)[:, None] * weight, array(norm.bias) @ weight + array(linear.bias))
+        gain = array(norm.weight) * len(weight) ** 0.5
+        return cls(gain[:, None] * weight, array(norm.bias) @ weight + array(linear.bias))
 
     @classmethod
     def into_stream(cls, linear: nn.Linear) -> "Linear":
@@ -60,23 +62,26 @@ class ArrayLayer:
         from_inner = layer.feed_forward[4]
         assert isinstance(from_inner, nn.Linear)
         self.from_inner = Linear.into_stream(from_inner)
-        self.attention_epsilon, self.inner_epsilon = np.float32(norm.eps), np.float32(inner_norm.eps)
+        self.attention_epsilon, self.inner_epsilon = summed_epsilon(norm), summed_epsilon(inner_norm)
         table = joint_bias_table(layer).detach().cpu().numpy()
         self.bias_table = np.pad(table, ((0, 0), (0, 1)), constant_values=-np.inf)
 
     def add_feed_forward(self, rows: np.ndarray) -> None:
         """rows [R, D] plus the feed-forward of them, in place."""
-        inner = torch.from_numpy(self.to_inner(normed(rows, self.inner_epsilon)))
-        rows += self.from_inner(torch.ops.aten.gelu(inner).numpy())
+        rows += self.from_inner(gelu(self.to_inner(unit(rows, self.inner_epsilon))))
 
 
-def normed(rows: np.ndarray, epsilon: np.float32) -> np.ndarray:
-    """Rows [R, D] without a mean, divided by their deviation as a layer norm does."""
-    variance = np.einsum("rd,rd->r", rows, rows)
-    variance /= rows.shape[1]
-    variance += epsilon
-    np.sqrt(variance, out=variance)
-    return rows / variance[:, None]
+def unit(rows: np.ndarray, epsilon: np.float32) -> np.ndarray:
+    """Rows [R, D] without a mean as a layer norm has them, but for a factor of sqrt(D); epsilon: `summed_epsilon`."""
+    squares = np.einsum("rd,rd->r", rows, rows)
+    squares += epsilon
+    np.sqrt(squares, out=squares)
+    return rows / squares[:, None]
+
+
+def summed_epsilon(norm: nn.LayerNorm) -> np.float32:
+    """A norm's epsilon as it joins a sum of squares instead of their mean."""
+    return np.float32(norm.eps * norm.normalized_shape[0])
 
 
 def centred(rows: np.ndarray) -> np.ndarray:

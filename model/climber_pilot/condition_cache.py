@@ -18,21 +18,20 @@ CACHE_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class CachedCondition:
-    """A condition's own key [D] and value [H * (Dh + 1)] per network, and how to tell which items it shows.
+    """A condition's token per network, see BranchQuery.token, and how to tell which items it shows.
 
     satisfied: bool [V], or None where that is not kept.
     """
 
     condition: Condition
-    keys: tuple[np.ndarray, ...]
-    values: tuple[np.ndarray, ...]
+    tokens: tuple[np.ndarray, ...]
     satisfied: np.ndarray | None
 
     @property
     def num_bytes(self) -> int:
         """Memory, the bool array included although the item index may share it."""
         shown = 0 if self.satisfied is None else self.satisfied.nbytes
-        return shown + sum(part.nbytes for part in (*self.keys, *self.values))
+        return shown + sum(part.nbytes for part in self.tokens)
 
 
 class ConditionCache:
@@ -67,29 +66,25 @@ class ConditionCache:
 
     def show(self, conditions: Sequence[CachedCondition], rows: np.ndarray) -> np.ndarray:
         """Which of the items [N] each condition shows, ones and zeros, float32 [P, N]."""
-        shown = np.empty((len(conditions), len(rows)), dtype=np.float32)
-        for row, entry in zip(shown, conditions, strict=True):
-            if not entry.condition:
-                row.fill(1.0)
-            elif entry.satisfied is not None:
-                row[:] = entry.satisfied[rows]
-            else:
-                row[:] = self._catalogue.satisfying(entry.condition, rows)
+        shown = np.ones((len(conditions), len(rows)), dtype=np.float32)
+        for number, entry in enumerate(conditions):
+            if entry.satisfied is not None:
+                shown[number] = entry.satisfied.take(rows)
+            elif entry.condition:
+                shown[number] = self._catalogue.satisfying(entry.condition, rows)
         return shown
 
     def _add(self, condition: Condition) -> CachedCondition:
         table = condition_table([condition], self._catalogue.num_words)
-        keys, values = [], []
+        tokens = []
         with torch.inference_mode():
             for network, branch in zip(self._networks, self._branches, strict=True):
                 layer = network.branches[0]
                 assert isinstance(layer, Layer)
                 mapped = layer.to_key_value(network.condition_tokens(table))[0]
-                key, value = branch.token(mapped.cpu().numpy())
-                keys.append(key)
-                values.append(value)
+                tokens.append(branch.token(mapped.numpy()))
         satisfied = self._satisfied(condition) if condition else None
-        entry = CachedCondition(condition, tuple(keys), tuple(values), satisfied)
+        entry = CachedCondition(condition, tuple(tokens), satisfied)
         self._kept[condition] = entry
         self.num_bytes += entry.num_bytes
         while self.num_bytes > self._cache_bytes and len(self._kept) > 1:

@@ -6,7 +6,7 @@ keys kept so far, so that no logit of a future event is computed.
 
 import numpy as np
 
-from model.climber_pilot.array_layer import ArrayLayer, normed
+from model.climber_pilot.array_layer import ArrayLayer, unit
 from model.climber_pilot.bias_buckets import BiasBuckets
 from model.climber_pilot.network import ClimberPilot, Layer
 from model.climber_pilot.query import BranchQuery
@@ -56,7 +56,7 @@ class HistoryReader:
         stream = self._items[rows] * self._scale
         stream -= stream.mean(1, keepdims=True)
         for number, layer in enumerate(self._layers):
-            mapped = layer.query_key_value(normed(stream, layer.attention_epsilon))
+            mapped = layer.query_key_value(unit(stream, layer.attention_epsilon))
             query, keys, values = self._keep(kept, number, mapped, first)
             logits = query.transpose(1, 0, 2) @ keys.transpose(1, 2, 0)
             logits += layer.bias_table.take(buckets, 1)
@@ -66,7 +66,7 @@ class HistoryReader:
             attended /= logits.sum(2, keepdims=True)
             stream += layer.output(attended.transpose(1, 0, 2).reshape(stream.shape))
             layer.add_feed_forward(stream)
-        mapped = self._branch.key_value(normed(stream, self._branch.attention_epsilon))
+        mapped = self._branch.key_value(unit(stream, self._branch.attention_epsilon))
         self._keep(kept, len(self._layers), mapped, first)
         return stream[-1:]
 
@@ -95,7 +95,7 @@ class HistoryReader:
 
     def _at_last(self, kept: KeptRows, last_row: np.ndarray, time_s: np.ndarray) -> TowerState:
         num_events, heads = len(time_s), (-1, self._num_heads, self._head_width)
-        query = self._branch.query(normed(last_row, self._branch.attention_epsilon))[0]
+        query = self._branch.query(unit(last_row, self._branch.attention_epsilon))[0]
         keys = kept.keys[-1, :num_events].reshape(heads)
         logits = (keys.transpose(1, 0, 2) @ query.reshape(self._num_heads, -1, 1))[:, :, 0]
         logits += self._branch.bias_table.take(self._buckets.of(time_s, num_events - 1)[0], 1)

@@ -178,6 +178,8 @@ class Retriever:
             for request, state in zip(requests, states, strict=True)
         ]
         conditions = [request.conditions for request in requests]
+        if not any(conditions):
+            return [np.empty((0, self.vectors.shape[1]), dtype=np.float32) for _ in conditions]
         if self._states is None:
             return self._whole_pass(states, conditions, times_s)
         return self._states.query_vectors(states, conditions, times_s)

@@ -5,15 +5,20 @@ condition contributes which of them it shows, and a key and value of its own.
 Shapes: P conditions, R rows (conditions of all users of a batch), N events, D width, H heads of width Dh.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import cast
 
-from model.climber_pilot.array_layer import ArrayLayer, array, centred, normed
+import numpy as np
+from torch import nn
+
+from model.climber_pilot.array_layer import ArrayLayer, array, centred, summed_epsilon, unit
 from model.climber_pilot.network import ClimberPilot, Layer
 from model.climber_pilot.request_clock import GAP_BUCKETS, GAP_UNIT_S, PERIODS
 from model.climber_pilot.user_state import TowerState
 
-SMALLEST_TOTAL, LARGEST_TOTAL = np.float32(1e-20), np.float32(1e30)
-LARGEST_GAP = np.float32(80.0)
+SMALLEST_TOTAL = np.float32(1e-20)
+# A condition's own key that outweighs every event by e^60 leaves them no weight in float32: more would overflow.
+LARGEST_GAP = np.float32(60.0)
 TINY_LENGTH = np.float32(1e-12)
 
 
@@ -21,44 +26,64 @@ class BranchQuery:
     """Branch 1 of one network over kept states, float32."""
 
     def __init__(self, network: ClimberPilot) -> None:
-        layer, norm = network.branches[0], network.branch_norms[0]
-        assert isinstance(layer, Layer)
+        layer, norm = cast(Layer, network.branches[0]), cast(nn.LayerNorm, network.branch_norms[0])
+        width = network.config.width
         self.layer = ArrayLayer(layer)
         self.num_heads = layer.num_heads
-        self.head_width = network.config.width // layer.num_heads
-        self._gain, self._shift = array(norm.weight).astype(np.float32), array(norm.bias).astype(np.float32)
-        self._epsilon = np.float32(norm.eps)
+        self.head_width = width // layer.num_heads
+        self._gain = (array(norm.weight) * width**0.5).astype(np.float32)
+        self._shift = array(norm.bias).astype(np.float32)
+        self._epsilon = summed_epsilon(norm)
         self._normalise = network.config.normalise
         self._head_of = np.kron(np.eye(self.num_heads), np.ones((self.head_width, 1))).astype(np.float32)
 
     def vectors(
         self,
-        states: list[TowerState],
-        visible: list[np.ndarray],
-        own_keys: np.ndarray,
-        own_values: np.ndarray,
+        states: Sequence[TowerState],
+        visible: Sequence[np.ndarray],
+        tokens: np.ndarray,
         clock: np.ndarray | None = None,
     ) -> np.ndarray:
         """Query vectors, float32 [R, D]: the rows of the first user, then those of the second, and so on.
 
-        visible: per user, float32 [P, N] of ones and zeros; own_keys: [R, D] and own_values: [R, H * (Dh + 1)] of the
-        conditions, see `token`; clock: [R, D] or None.
+        visible: per user, float32 [P, N] of ones and zeros
+        tokens: [R, D + H * (Dh + 1)] of the conditions, see `token`; clock: [R, D] or None
         """
         if len(states) == 1:
-            state, num_rows = states[0], len(own_keys)
-            queries, peaks, rows = state.query, state.peak, np.tile(state.last_row, (num_rows, 1))
-            attended = visible[0] @ state.weighted
+            query, peak, last_row = states[0].query, states[0].peak, states[0].last_row
+            attended = visible[0] @ states[0].weighted
         else:
-            counts = [len(shown) for shown in visible]
-            queries = np.repeat([state.query for state in states], counts, axis=0)
-            peaks = np.repeat([state.peak for state in states], counts, axis=0)
-            rows = np.repeat([state.last_row for state in states], counts, axis=0)
+            user = np.repeat(np.arange(len(states)), [len(shown) for shown in visible])
+            query, peak, last_row = (
+                np.array([getattr(state, part) for state in states])[user] for part in ("query", "peak", "last_row")
+            )
             attended = np.concatenate([shown @ state.weighted for shown, state in zip(visible, states, strict=True)])
-        rows += self.layer.output(self._attention(states, visible, attended, queries * own_keys, peaks, own_values))
+        width = query.shape[-1]
+        own_logit = (tokens[:, :width] * query) @ self._head_of
+        by_head = attended.reshape(len(tokens), self.num_heads, -1)
+        own_weight = np.exp(np.minimum(own_logit - peak, LARGEST_GAP))
+        by_head += own_weight[:, :, None] * tokens[:, width:].reshape(by_head.shape)
+        total = by_head[:, :, -1:]
+        if total.min() > SMALLEST_TOTAL:
+            mean = by_head[:, :, :-1] / total
+        else:
+            mean = self._mean_by_row(states, visible, own_logit, tokens[:, width:])
+        rows = self.layer.output(mean.reshape(len(tokens), width))
+        rows += last_row
         self.layer.add_feed_forward(rows)
         if clock is not None:
             rows += clock
-        rows = normed(rows, self._epsilon)
+        return self._scored(rows)
+
+    def token(self, key_value: np.ndarray) -> np.ndarray:
+        """A condition's own key [D] and value [H * (Dh + 1)], a 1 behind each head, side by side; key_value: [2 D]."""
+        key, value = np.split(key_value, 2)
+        ones = np.ones((self.num_heads, 1), dtype=np.float32)
+        return np.concatenate([key, np.concatenate([value.reshape(self.num_heads, -1), ones], 1).ravel()])
+
+    def _scored(self, rows: np.ndarray) -> np.ndarray:
+        """The last norm, and unit length where scores want it."""
+        rows = unit(rows, self._epsilon)
         rows *= self._gain
         rows += self._shift
         if self._normalise:
@@ -67,35 +92,10 @@ class BranchQuery:
             rows /= length[:, None]
         return rows
 
-    def token(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A condition's own key [D] and value [H * (Dh + 1)], a 1 behind each head, of both side by side [2 D]."""
-        key, value = np.split(vector, 2)
-        ones = np.ones((self.num_heads, 1), dtype=np.float32)
-        return key, np.concatenate([value.reshape(self.num_heads, -1), ones], 1).ravel()
-
-    def _attention(
-        self,
-        states: list[TowerState],
-        visible: list[np.ndarray],
-        attended: np.ndarray,
-        products: np.ndarray,
-        peaks: np.ndarray,
-        own_values: np.ndarray,
+    def _mean_by_row(
+        self, states: Sequence[TowerState], visible: Sequence[np.ndarray], own_logit: np.ndarray, own_values: np.ndarray
     ) -> np.ndarray:
-        """Sums over the user's events and the condition's own key, divided by the weights' total: [R, D]."""
-        own_logit = products @ self._head_of
-        own_weight = np.exp(np.minimum(own_logit - peaks, LARGEST_GAP))
-        by_head = attended.reshape(len(attended), self.num_heads, self.head_width + 1)
-        by_head += own_weight[:, :, None] * own_values.reshape(by_head.shape)
-        total = by_head[:, :, -1:]
-        if not (total.min() > SMALLEST_TOTAL and total.max() < LARGEST_TOTAL):
-            return self._attention_by_row(states, visible, own_logit, own_values)
-        return (by_head[:, :, :-1] / total).reshape(len(attended), -1)
-
-    def _attention_by_row(
-        self, states: list[TowerState], visible: list[np.ndarray], own_logit: np.ndarray, own_values: np.ndarray
-    ) -> np.ndarray:
-        """The same where a condition hides all that weighs: each row is measured from its own largest logit."""
+        """Attention where a condition hides all that weighs: each row is measured from its own largest logit."""
         attended, first = [], 0
         for state, shown in zip(states, visible, strict=True):
             num_events = state.logits.shape[1]
@@ -107,7 +107,7 @@ class BranchQuery:
                 weights /= weights.sum(1, keepdims=True)
                 attended.append(np.einsum("hn,nhd->hd", weights[:, :-1], values[seen]) + weights[:, -1:] * own)
             first += len(shown)
-        return np.stack(attended).reshape(len(attended), -1)
+        return np.stack(attended)
 
 
 class ArrayClock:

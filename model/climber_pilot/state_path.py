@@ -47,20 +47,19 @@ class StatePath:
     def query_vectors(
         self, states: Sequence[UserState], conditions: Sequence[Sequence[Condition]], times_s: Sequence[int]
     ) -> list[np.ndarray]:
-        """One query vector per user and condition, float32 [P, M * D] per user; times_s: when each user asks."""
+        """One query vector per user and condition, float32 [P, M * D] per user; at least one in all.
+
+        times_s: when each user asks.
+        """
         counts = [len(asked) for asked in conditions]
         entries = [self._conditions.of(asked) for asked in conditions]
         every = [entry for own in entries for entry in own]
-        if not every:
-            return [np.empty((0, 0), dtype=np.float32) for _ in counts]
         visible = [self._conditions.show(own, state.rows) for own, state in zip(entries, states, strict=True)]
         vectors = []
         for tower, branch in enumerate(self._branches):
             kept = [state.towers[tower] for state in states]
-            own_keys = np.stack([entry.keys[tower] for entry in every])
-            own_values = np.stack([entry.values[tower] for entry in every])
-            clock = self._clock(tower, states, times_s, counts)
-            vectors.append(branch.vectors(kept, visible, own_keys, own_values, clock))
+            tokens = np.concatenate([entry.tokens[tower] for entry in every]).reshape(len(every), -1)
+            vectors.append(branch.vectors(kept, visible, tokens, self._clock(tower, states, times_s, counts)))
         joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors, 1) * self._scale
         if len(counts) == 1:
             return [joined]
