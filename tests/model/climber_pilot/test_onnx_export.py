@@ -28,7 +28,7 @@ def test_the_graph_names_what_it_takes_and_gives(graph):
     assert [one.name for one in described.output] == ["new_keys", "new_values", "rows"]
 
 
-def test_a_graph_of_other_weights_is_refused(network, graph):
+def test_a_graph_of_other_weights_is_refused(graph):
     other = small_network(small_catalogue(), num_layers=1, seed=1)
     with pytest.raises(ValueError, match=r"expected extend-0\.onnx within 0\.0001 of the model, got"):
         check_graph(other, graph)
