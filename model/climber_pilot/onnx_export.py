@@ -65,7 +65,7 @@ def example_inputs(
     def normal(*shape: int) -> Tensor:
         return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
 
-    kept = (num_users, config.num_layers + 1, num_past, config.width)
+    kept = (num_users, config.num_layers, num_past, config.width)
     mask = normal(config.num_layers, config.num_heads, num_users, num_new, num_past + num_new)
     mask.masked_fill_(torch.ones(mask.shape[-2:], dtype=torch.bool).triu(num_past + 1), HIDDEN_LOGIT)
     return normal(*kept), normal(*kept), mask, normal(num_users, num_new, config.width) / config.width**0.5

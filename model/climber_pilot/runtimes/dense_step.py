@@ -33,7 +33,7 @@ class DenseStep(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """New keys and values [B, L + 1, M, D] and the rows after the backbone [B, M, D].
 
-        past_keys, past_values: [B, L + 1, N0, D]; mask: [L, H, B, M, N0 + M], added; new_vectors: [B, M, D]
+        past_keys, past_values: [B, L, N0, D], the backbone's alone; mask: [L, H, B, M, N0 + M], added; new_vectors: [B, M, D]
         """
         rows = new_vectors * self.scale
         keys, values = [], []
@@ -83,5 +83,6 @@ class DenseExtend:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See ExtendStep."""
         mask = self._mask(past_time_s, past_length, new_time_s)
-        keys, values, rows = self._dense(past_keys, past_values, mask, new_vectors)
+        # Without the branch layer's: no new event looks at them.
+        keys, values, rows = self._dense(past_keys[:, :-1], past_values[:, :-1], mask, new_vectors)
         return keys, values, rows[np.arange(len(rows)), new_length - 1]
