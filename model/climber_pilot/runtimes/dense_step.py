@@ -33,7 +33,8 @@ class DenseStep(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """New keys and values [B, L + 1, M, D] and the rows after the backbone [B, M, D].
 
-        past_keys, past_values: [B, L, N0, D], the backbone's alone; mask: [L, H, B, M, N0 + M], added; new_vectors: [B, M, D]
+        past_keys, past_values: [B, L, N0, D], the backbone's alone; new_vectors: [B, M, D]
+        mask: [L, H, B, M, N0 + M], added to the logits
         """
         rows = new_vectors * self.scale
         keys, values = [], []

@@ -131,7 +131,7 @@ def test_only_new_events_are_read(retriever, monkeypatch):
     monkeypatch.setattr(
         history_reader.HistoryReader,
         "_read_chunk",
-        lambda self, kept, rows, time_s, first: read.append(len(rows)) or chunk(self, kept, rows, time_s, first),
+        lambda self, kept, rows, buckets, first: read.append(len(rows)) or chunk(self, kept, rows, buckets, first),
     )
     rows, times = np.arange(MAX_HISTORY + 1), np.arange(MAX_HISTORY + 1) * 60
 
