@@ -29,7 +29,7 @@ def export_graphs(model: Network, folder: Path) -> dict[str, Path]:
     Raises ValueError where a float32 graph disagrees with the model by more than TOLERANCE. int8 is lossy by design:
     whoever serves it compares lists.
     """
-    files = {}
+    files: dict[str, Path] = {}
     for tower, network in enumerate(networks_of(model)):
         step = DenseStep(network, plain_softmax=True).eval()
         exact, rounded = (folder / graph_file(name, tower) for name in ("onnx", "onnx-int8"))

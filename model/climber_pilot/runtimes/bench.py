@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Bench:
             for past, new in ((0, length), (length - 1, 1)):
                 given = self._arguments(users, past, new)
                 error = max(float(np.abs(a - b).max()) for a, b in zip(exact(*given), extend(*given), strict=True))
-                cpu_us = _cpu_us(lambda given=given: extend(*given))
+                cpu_us = _cpu_us(partial(extend, *given))
                 shape = {"what": "step", "users": users, "kept": past, "events": new}
                 yield {"runtime": name, **shape, "cpu_us": cpu_us, "cpu_us_per_user": cpu_us / users, "error": error}
 

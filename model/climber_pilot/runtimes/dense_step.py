@@ -25,7 +25,7 @@ class DenseStep(nn.Module):
         self.num_heads = network.config.num_heads
         self.scale = network.config.width**0.5
         self.layers = network.layers
-        self.branch = network.branches[0]
+        self.branch = cast(Layer, network.branches[0])
         self.plain_softmax = plain_softmax
 
     def forward(

@@ -123,9 +123,9 @@ class Probe:
         except RuntimeUnavailableError as error:
             return ProbeRow(name, None, None, None, str(error)), None
         pass_us, vectors = self._measure(runtime)
-        error = float(np.abs(vectors - self._vectors).max())
+        difference = float(np.abs(vectors - self._vectors).max())
         overlap = _overlap(self._lists, self._top(vectors))
-        return ProbeRow(name, pass_us, error, overlap, _refusal(name, error, overlap)), runtime
+        return ProbeRow(name, pass_us, difference, overlap, _refusal(name, difference, overlap)), runtime
 
     def _measure(self, runtime: Runtime) -> tuple[float, np.ndarray]:
         """CPU microseconds per history and all query vectors [R, D]."""

@@ -23,6 +23,8 @@ def load_runtime(name: str, model: Network, folder: Path) -> Runtime:
         return load_compiled(model)
     if name == "bfloat16":
         return load_bfloat16(model)
-    if name == "onnx" or name == "onnx-int8":
-        return load_onnx(name, model, folder)
+    if name == "onnx":
+        return load_onnx("onnx", model, folder)
+    if name == "onnx-int8":
+        return load_onnx("onnx-int8", model, folder)
     raise ValueError(f"expected a runtime of {RUNTIMES}, got {name!r}")
