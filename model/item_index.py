@@ -1,7 +1,9 @@
-"""Nearest items by inner product under a condition: exact, or by the nearest clusters of a block in a large catalogue."""
+"""Nearest items by inner product under a condition: exact, or the nearest clusters of a large catalogue's blocks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,10 +17,11 @@ from model.slabs import Block, Slabs
 MAX_SCORES = 1 << 24
 EXACT_UP_TO = 100_000
 PROBED_ABOVE = 1 << 14
-PROBED_ROWS = 1 << 13
+PROBED_ROWS = 1 << 12
 PRODUCT_QUESTIONS = 6
 RECALL_SAMPLE = 64
 RECALL_TOP_K = 50
+LARGEST_SCORE = float(np.finfo(np.float32).max) / 4
 NO_ROWS = np.empty(0, dtype=np.int64)
 
 
@@ -41,8 +44,7 @@ class SearchResult:
     eligible: int
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A question made ready: its query in both precisions, what its float32 scores may be off, its excluded rows."""
 
     question: Question
@@ -157,42 +159,44 @@ class ItemIndex:
         groups: dict[Condition, list[int]] = {}
         for number, question in enumerate(questions):
             groups.setdefault(question.condition, []).append(number)
-        answers: list[SearchResult | None] = [None] * len(questions)
+        answers: dict[int, SearchResult] = {}
         for condition, numbers in groups.items():
             plan = self._plans.of(condition)
-            step = max(1, MAX_SCORES // max(1, *(len(part.block.rows) for part in plan.parts)))
+            part = plan.parts[0]
+            if len(numbers) < PRODUCT_QUESTIONS or len(plan.parts) > 1 or (part.ends is not None and not exactly):
+                for number in numbers:
+                    answers[number] = self._answer(asked[number], plan, exactly)
+                continue
+            step = max(1, MAX_SCORES // max(1, len(part.block.rows)))
             for start in range(0, len(numbers), step):
                 chunk = numbers[start : start + step]
-                for number, answer in zip(chunk, self._answers([asked[i] for i in chunk], plan, exactly), strict=True):
-                    answers[number] = answer
-        return [answer for answer in answers if answer is not None]
+                for number, scores in zip(chunk, _products(part, [asked[i].query for i in chunk]), strict=True):
+                    answers[number] = self._answer(asked[number], plan, exactly, scores)
+        return [answers[number] for number in range(len(questions))]
 
-    def _answers(self, asked: Sequence[_Asked], plan: Plan, exactly: bool) -> list[SearchResult]:
-        """Answers of questions under one condition."""
-        scores = [None if part.ends is not None and not exactly else _products(part, asked) for part in plan.parts]
-        return [self._answer(one, plan, [None if s is None else s[i] for s in scores]) for i, one in enumerate(asked)]
-
-    def _answer(self, asked: _Asked, plan: Plan, scores: Sequence[np.ndarray | None]) -> SearchResult:
-        """scores: of every part, None where its nearest clusters are to be read."""
-        question = asked.question
-        num_gone = 0 if asked.gone is None else self._num_satisfying(question, plan)
+    def _answer(self, asked: _Asked, plan: Plan, exactly: bool, scores: np.ndarray | None = None) -> SearchResult:
+        """scores: those of the plan's only part, where they are known already."""
+        question, query, precise, slack, gone = asked
+        num_gone = 0 if gone is None else self._num_satisfying(question, plan)
         # The excluded are still among the scores, so as many more are picked.
         wanted = question.top_k + num_gone
         picked = []
-        for part, own in zip(plan.parts, scores, strict=True):
-            positions = self._probe(part, asked, wanted) if own is None else shortlist(own, wanted, asked.slack)
+        for part in plan.parts:
+            if part.ends is None or exactly:
+                positions = shortlist(_product(part, query) if scores is None else scores, wanted, slack)
+            else:
+                positions = self._probe(part, asked, wanted)
             rows = part.block.rows[positions]
-            if num_gone:
-                assert asked.gone is not None
-                kept = ~asked.gone[rows]
+            if gone is not None and num_gone:
+                kept = ~gone[rows]
                 positions, rows = positions[kept], rows[kept]
             picked.append((positions, rows))
-        if len(picked) == 1:
-            vectors, (positions, rows) = plan.parts[0].block.vectors, picked[0]
-        else:
-            vectors, rows = self._all.vectors, np.unique(np.concatenate([rows for _, rows in picked]))
-            positions = rows
-        return SearchResult(*ranked(asked.precise, vectors, positions, rows, question.top_k), plan.eligible - num_gone)
+        vectors = plan.parts[0].block.vectors
+        if len(picked) > 1:
+            # An item may stand in several parts: from here on it goes by its row.
+            positions = rows = np.unique(np.concatenate([rows for _, rows in picked]))
+            vectors = self._all.vectors
+        return SearchResult(*ranked(precise, vectors, positions, rows, question.top_k), plan.eligible - num_gone)
 
     def _num_satisfying(self, question: Question, plan: Plan) -> int:
         """How many of the excluded rows satisfy the condition."""
@@ -237,43 +241,47 @@ class ItemIndex:
 
     def _checked(self, questions: Sequence[Question]) -> list[_Asked]:
         width, num_items = self._all.vectors.shape[1], len(self.catalogue)
+        gone: dict[int, np.ndarray | None] = {}
         for question in questions:
             if question.query.shape != (width,):
                 raise ValueError(f"expected queries of shape [{width}], got {list(question.query.shape)}")
             if question.top_k < 1:
                 raise ValueError(f"expected top_k of at least 1, got {question.top_k}")
-        queries = np.array([question.query for question in questions], dtype=np.float32).reshape(-1, width)
-        precise = queries.astype(np.float64)
-        lengths = np.sqrt(np.vecdot(precise, precise))
-        # Bounding the lengths' product bounds every partial sum of a score, so nothing overflows on the way either.
-        if not lengths.max(initial=0.0) * max(self._longest, 1.0) < np.finfo(np.float32).max / 4:
-            raise ValueError("expected finite queries whose scores fit float32, got NaN, infinity or too long a vector")
-        # Above twice what a float32 product, in whatever order it sums, can differ from the score.
-        slack = ((width + 2) * (2.0**-22 * self._longest * lengths + 1e-37)).tolist()
-        gone: dict[int, np.ndarray | None] = {}
-        for question in questions:
             rows = question.excluded
             if id(rows) not in gone:
                 if len(rows) and not 0 <= rows[0] <= rows[-1] < num_items:
                     raise ValueError(f"expected excluded rows in 0..{num_items - 1}, got {rows[0]}..{rows[-1]}")
                 gone[id(rows)] = _bitmap(rows, num_items) if len(rows) else None
+        queries = np.array([question.query for question in questions], dtype=np.float32).reshape(-1, width)
+        precise = queries.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            lengths = [sqrt(square) for square in np.vecdot(precise, precise).tolist()]
+        # Bounding the lengths' product bounds every partial sum of a score, so nothing overflows on the way either.
+        longest = LARGEST_SCORE / max(self._longest, 1.0)
+        if not all(length < longest for length in lengths):
+            raise ValueError("expected finite queries whose scores fit float32, got NaN, infinity or too long a vector")
+        # Above twice what a float32 product, in whatever order it sums, can differ from the score.
+        relative, absolute = (width + 2) * 2.0**-22 * self._longest, (width + 2) * 1e-37
         return [
-            _Asked(question, queries[i], precise[i], slack[i], gone[id(question.excluded)])
-            for i, question in enumerate(questions)
+            _Asked(question, query, exact, relative * length + absolute, gone[id(question.excluded)])
+            for question, query, exact, length in zip(questions, queries, precise, lengths, strict=True)
         ]
 
 
-def _products(part: Part, asked: Sequence[_Asked]) -> Sequence[np.ndarray]:
-    """float32 [n] per question, -inf where refused; few questions are cheaper one by one."""
-    vectors = part.block.vectors
-    if len(asked) < PRODUCT_QUESTIONS:
-        products: Sequence[np.ndarray] = [vectors @ one.query for one in asked]
-    else:
-        products = np.ascontiguousarray((vectors @ np.array([one.query for one in asked]).T).T)
+def _product(part: Part, query: np.ndarray) -> np.ndarray:
+    """float32 [n], -inf where refused."""
+    scores = part.block.vectors @ query
     if part.refused is not None:
-        for scores in products:
-            scores[part.refused] = -np.inf
-    return products
+        scores[part.refused] = -np.inf
+    return scores
+
+
+def _products(part: Part, queries: Sequence[np.ndarray]) -> np.ndarray:
+    """float32 [Q, n]: the same for several queries at once."""
+    scores = np.ascontiguousarray((part.block.vectors @ np.array(queries).T).T)
+    if part.refused is not None:
+        scores[:, part.refused] = -np.inf
+    return scores
 
 
 def _bitmap(rows: np.ndarray, num_items: int) -> np.ndarray:

@@ -21,12 +21,11 @@ def _lower_bound(scores: np.ndarray, wanted: int) -> float:
     """At most the wanted-th best score: the wanted-th best of maxima that no two share an item of."""
     if wanted >= len(scores):
         return -np.inf
-    folds = len(scores) // (MAXIMA_PER_WANTED * wanted)
-    if folds > 1:
-        width = len(scores) // folds
-        scores = scores[: folds * width].reshape(folds, width).max(axis=0)
-    cut = len(scores) - wanted
-    return float(np.partition(scores, cut)[cut])
+    folds = max(1, len(scores) // (MAXIMA_PER_WANTED * wanted))
+    width = len(scores) // folds
+    maxima = np.maximum.reduce(scores[: folds * width].reshape(folds, width))
+    maxima.partition(width - wanted)
+    return float(maxima[width - wanted])
 
 
 def ranked(
