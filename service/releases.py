@@ -91,7 +91,8 @@ class Releases:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _load(self) -> ServedRelease:
-        retriever = Retriever.load(current_release(self._settings.release_root), self._settings.device)
+        path = current_release(self._settings.release_root)
+        retriever = Retriever.load(path, self._settings.device, self._settings.runtime)
         policy = retriever.catalogue.condition(self._settings.policy, path="REC_POLICY")
         served = ServedRelease(retriever, policy, self._standing_attributes(retriever))
         retriever.warm_up()

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     release_root: Path = Field(description="directory of releases; its file `current` names the one to serve")
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where the network runs; the search is on the CPU")
+    runtime: Literal["auto", "numpy", "eager", "compiled", "onnx", "onnx-int8", "bfloat16"] = Field(
+        "auto", description="what reads histories; auto: the fastest that changes no list"
+    )
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     policy: Where = Field(default_factory=dict, description='always enforced, e.g. {"explicit": {"none": ["yes"]}}')

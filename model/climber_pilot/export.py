@@ -13,11 +13,16 @@ from safetensors.numpy import save_file
 
 from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint, stage_folder
 from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from model.climber_pilot.onnx_export import export_graphs
 from model.release import Release, set_current, write_release
 
 
-def export_release(checkpoint: Path, root: Path, report: dict[str, Any] | None = None) -> Release:
+def export_release(
+    checkpoint: Path, root: Path, report: dict[str, Any] | None = None, *, graphs: bool = True
+) -> Release:
     """Write and verify a release of the checkpoint under `root` and make it the current one.
+
+    graphs: carry those of onnx_export.py, some seconds per tower; ValueError where one disagrees with the model.
 
     report: the evaluation's figures, carried in the manifest as `metrics`.
     """
@@ -27,6 +32,8 @@ def export_release(checkpoint: Path, root: Path, report: dict[str, Any] | None =
         index = Path(scratch) / INDEX_FILE
         save_file(index_arrays(loaded), index)
         files = {name: folder / name for name in (CONFIG_FILE, CATALOGUE_FILE, WEIGHTS_FILE)}
+        if graphs:
+            files |= export_graphs(loaded.model, Path(scratch))
         facts = {
             "kind": "climber_pilot",
             **loaded.facts,

@@ -10,13 +10,21 @@ from model.climber_pilot.array_layer import ArrayLayer, unit
 from model.climber_pilot.bias_buckets import BiasBuckets
 from model.climber_pilot.network import ClimberPilot, Layer
 from model.climber_pilot.query import BranchQuery
+from model.climber_pilot.runtimes.runtime import Extend
 from model.climber_pilot.user_state import KeptRows, TowerState
 
 CHUNK_EVENTS = 128
+FEW_EVENTS = 32
+"""Fewer events are read in NumPy whatever the runtime: calling another one costs more than it saves."""
 
 
 class HistoryReader:
-    """The backbone of one network and the keys of its branch 1, float32."""
+    """The backbone of one network and the keys of its branch 1, float32.
+
+    extend: what reads many events at once; None for this class's own arithmetic.
+    """
+
+    extend: Extend | None = None
 
     def __init__(self, network: ClimberPilot, item_vectors: np.ndarray, branch: BranchQuery) -> None:
         """item_vectors: [V, D] of `network.items()`."""
@@ -38,8 +46,12 @@ class HistoryReader:
         stream = buckets = np.empty(0)
         for first in range(done, num_events, CHUNK_EVENTS):
             end = min(first + CHUNK_EVENTS, num_events)
-            buckets = self._buckets.of(time_s[:end], first)
-            stream = self._read_chunk(kept, rows[first:end], buckets, first)
+            if self.extend is not None and end - first >= FEW_EVENTS:
+                buckets = self._buckets.of(time_s[:end], end - 1)
+                stream = self._extend_by(self.extend, kept, rows[first:end], time_s[:end])
+            else:
+                buckets = self._buckets.of(time_s[:end], first)
+                stream = self._read_chunk(kept, rows[first:end], buckets, first)
         return self._at_last(kept, stream[-1:], buckets[-1])
 
     def _read_chunk(self, kept: KeptRows, rows: np.ndarray, buckets: np.ndarray, first: int) -> np.ndarray:
@@ -60,6 +72,16 @@ class HistoryReader:
         mapped = self._branch.key_value(unit(stream, self._branch.attention_epsilon))
         self._keep(kept, len(self._layers), mapped, first)
         return stream
+
+    def _extend_by(self, extend: Extend, kept: KeptRows, rows: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+        """The same by a runtime, the last event's row alone [1, D]; time_s: of all events so far."""
+        end, num_new = len(time_s), len(rows)
+        first, times_s = end - num_new, time_s[None]
+        past = kept.keys[None, :, :first], kept.values[None, :, :first], times_s[:, :first], np.array([first])
+        keys, values, last_row = extend(*past, self._items[rows][None], times_s[:, first:], np.array([num_new]))
+        kept.keys[:, first:end], kept.values[:, first:end] = keys[0], values[0]
+        # Kept without its mean, as _read_chunk has it.
+        return last_row - last_row @ self._mean
 
     def _keep(self, kept: KeptRows, layer: int, mapped: np.ndarray, first: int) -> tuple[np.ndarray, ...]:
         """Store the keys and values of [query,] key, value [M, .]; query [M, H, Dh], all keys and values [N, H, Dh]."""

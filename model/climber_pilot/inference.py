@@ -16,6 +16,7 @@ from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.network import HistoryBatch, attention_backend
+from model.climber_pilot.runtimes.probe import AUTO, HISTORY_EVENTS, Chosen, Histories, Probe, RuntimeRefusedError
 from model.climber_pilot.state_path import StatePath
 from model.climber_pilot.towers import Network, network_of
 from model.climber_pilot.user_state import UserState
@@ -103,15 +104,17 @@ class Retriever:
         self._states: StatePath | None = None
         if self.device == "cpu" and config.network.condition_path == "attention":
             self._states = StatePath(model, self._raw_vectors.numpy(), catalogue, self._index.satisfied)
+        self.runtime = Chosen("eager" if self._states is None else "numpy")
         share = self.popularity / max(1.0, float(self.popularity.sum()))
         # Popularity is one number per item: always exact, whatever the catalogue's size.
         self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), exact_up_to=len(catalogue))
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> "Retriever":
+    def load(cls, path: Path, device: str = "cpu", runtime: str = "numpy") -> "Retriever":
         """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit.
 
         device: where the network runs, "cpu" or "cuda"; the search is on the CPU.
+        runtime: what reads histories, a name of RUNTIMES or "auto" for the fastest correct one; see Probe.
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise ReleaseError("device_unavailable", "expected a CUDA device and a CUDA build of torch, found none")
@@ -121,9 +124,25 @@ class Retriever:
             catalogue = Catalogue.load(path / CATALOGUE_FILE)
             model = network_of(config.network, catalogue, release.manifest["facts"].get("towers", 1))
             model.load_state_dict(load_file(path / WEIGHTS_FILE))
-            return cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
+            retriever = cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
+            retriever._choose_runtime(runtime)
+            return retriever
         except (KeyError, RuntimeError, OSError) as error:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
+
+    def _choose_runtime(self, wanted: str) -> None:
+        if wanted == self.runtime.name or (self._states is None and wanted in (AUTO, "numpy")):
+            return
+        if self._states is None:
+            message = f"expected runtime auto or eager where the whole network runs at every request, got {wanted!r}"
+            raise ReleaseError("runtime_refused", message)
+        histories = Histories.seeded(self.popularity, min(HISTORY_EVENTS, self.max_history))
+        conditions = (Condition(), Condition.of(0)) if self.catalogue.num_values else (Condition(),)
+        probe = Probe(self._model, self._states, self.vectors, histories, conditions, self.release.path)
+        try:
+            self.runtime = probe.choose(wanted)
+        except RuntimeRefusedError as error:
+            raise ReleaseError("runtime_refused", str(error)) from error
 
     def states(
         self, histories: Sequence[History], previous: Sequence[UserState | None] | None = None

@@ -8,6 +8,7 @@ from model.catalogue import Catalogue
 from model.climber_pilot.condition_cache import ConditionCache
 from model.climber_pilot.history_reader import HistoryReader
 from model.climber_pilot.query import ArrayClock, BranchQuery
+from model.climber_pilot.runtimes.runtime import Runtime
 from model.climber_pilot.towers import Network, networks_of
 from model.climber_pilot.user_state import UserState
 from model.condition import Condition
@@ -31,6 +32,11 @@ class StatePath:
         self._clocks = [ArrayClock(network) for network in networks if network.clock is not None]
         self._conditions = ConditionCache(catalogue, networks, self._branches, satisfied)
         self._scale = np.float32(len(networks) ** -0.5)
+
+    def read_by(self, runtime: Runtime) -> None:
+        """Let a runtime read histories from now on; states that are there stay right."""
+        for number, reader in enumerate(self._readers):
+            reader.extend = None if runtime.extend is None else runtime.extend[number]
 
     def state(self, rows: np.ndarray, time_s: np.ndarray, previous: UserState | None = None) -> UserState:
         """The state after all events rows, time_s [N]; previous: that after the first of them, one at least is new."""

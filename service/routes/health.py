@@ -1,6 +1,6 @@
 """GET /health/live and /health/ready: for the one who starts, stops and routes to this process."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import orjson
@@ -20,14 +20,27 @@ class Live:
 
 
 @dataclass(frozen=True)
+class RuntimeTried:
+    """How one runtime did when this process started: CPU per history, agreement, and why it may not serve."""
+
+    name: str
+    pass_us: float | None
+    error: float | None
+    overlap: float | None
+    refusal: str
+
+
+@dataclass(frozen=True)
 class Ready:
-    """A release is loaded and warmed up."""
+    """A release is loaded and warmed up; runtime is what reads histories, chosen from runtimes."""
 
     release: str
     simulated: str
     items: int
     device: str
     attention: str
+    runtime: str
+    runtimes: tuple[RuntimeTried, ...]
     status: Literal["ready"] = "ready"
 
 
@@ -54,6 +67,12 @@ async def ready(request: Request) -> Response:
     served = service.releases.served
     retriever = served.retriever
     document = Ready(
-        served.release_id, retriever.simulated, len(served.catalogue), retriever.device, retriever.attention_backend
+        served.release_id,
+        retriever.simulated,
+        len(served.catalogue),
+        retriever.device,
+        retriever.attention_backend,
+        retriever.runtime.name,
+        tuple(RuntimeTried(**asdict(row)) for row in retriever.runtime.rows),
     )
     return Response(orjson.dumps(document), media_type="application/json")

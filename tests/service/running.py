@@ -129,8 +129,8 @@ def serving(settings, ready=True):
 
 
 def settings_for(release_root, redis_url, **changes):
-    """Settings for a slow, shared machine: nothing is late unless a test makes it so."""
-    patient = {"default_deadline_ms": 9_000, "redis_timeout_ms": 5_000, "ingest_timeout_ms": 5_000}
+    """Settings for a slow, shared machine: nothing is late unless a test makes it so, and no number is rounded."""
+    patient = {"runtime": "numpy", "default_deadline_ms": 9_000, "redis_timeout_ms": 5_000, "ingest_timeout_ms": 5_000}
     return Settings(release_root=release_root, redis_url=redis_url, **(patient | changes))
 
 

@@ -33,7 +33,7 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(scope="module")
 def retriever(checkpoint, tmp_path_factory):
     root = tmp_path_factory.mktemp("releases")
-    export_release(checkpoint, root)
+    export_release(checkpoint, root, graphs=False)
     retriever = Retriever.load(current_release(root))
     retriever.warm_up()
     return retriever

@@ -62,7 +62,7 @@ def test_scores_are_the_mean_of_the_towers(towers, joined, instructed):
 def test_towers_are_evaluated_released_and_served_like_one_network(joined, tmp_path):
     checkpoint, dataset = load_checkpoint(joined), small_dataset()
     report = evaluate(checkpoint, dataset)
-    release = export_release(joined, tmp_path, report)
+    release = export_release(joined, tmp_path, report, graphs=False)
     retriever = Retriever.load(release.path)
     assert retriever.vectors.shape[1] == 2 * CONFIG.network.width
     rows = np.arange(6)

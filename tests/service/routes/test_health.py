@@ -12,7 +12,18 @@ def test_live_and_ready(running):
         "items": len(running.catalogue),
         "device": "cpu",
         "attention": "condition_rows",
+        "runtime": "numpy",
+        "runtimes": [],
     }
+
+
+def test_ready_reports_how_every_runtime_did(release_root, tmp_path):
+    with serving(settings_for(release_root, f"unix://{tmp_path}/nothing.sock", runtime="auto")) as running:
+        ready = running.client.get("/health/ready").json()
+    tried = {row["name"]: row for row in ready["runtimes"]}
+    assert {"numpy", "eager", "onnx", "onnx-int8", "bfloat16"} == set(tried)
+    assert tried["onnx"]["error"] < 1e-4
+    assert tried[ready["runtime"]]["refusal"] == ""
 
 
 def test_a_service_without_redis_is_ready(release_root, tmp_path, history):
