@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import json
-import logging
 import platform
 import sys
 import time
@@ -20,8 +19,6 @@ import polars as pl
 from model.catalogue import Catalogue
 from model.condition import Condition
 from model.item_index import ItemIndex, Question, SearchResult
-
-logger = logging.getLogger(__name__)
 
 WIDTH = 128
 GENRES = 11
@@ -224,6 +221,16 @@ def gather_rows(world: World) -> Iterator[Row]:
             }
 
 
+def processor() -> str:
+    """The name that Linux gives the processor, else the architecture."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        facts = []
+    names = [line.split(":", 1)[1].strip() for line in facts if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def main() -> None:
     """Measure one catalogue size and append the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -237,7 +244,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON lines, appended to")
     options = parser.parse_args()
     world = make_world(options.items)
-    machine = {"device": f"{platform.processor() or platform.machine()}, 1 thread", "clock": "CPU time of the thread"}
+    machine = {"device": f"{processor()}, 1 thread", "clock": "CPU time of the thread"}
     facts = {"items": options.items, "D": WIDTH, "top_k": TOP_K, "excluded": EXCLUDED, "vectors": VECTORS, **machine}
     facts |= {"numpy": np.__version__, "faiss": version("faiss-cpu"), "date": datetime.date.today().isoformat()}
     rows = search_rows(world, options.calls)
