@@ -34,6 +34,7 @@ class Clusters:
             max_points_per_centroid=POINTS_PER_CENTROID,
         )
         means.train(vectors)
+        assert means.centroids is not None
         return cls(means.centroids, means.assign(vectors)[1].astype(np.int32))
 
     def ends(self, rows: np.ndarray) -> np.ndarray:

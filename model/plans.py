@@ -16,8 +16,9 @@ PLAN_BYTES = 1 << 10
 # One plan may take this share of the cache.
 LARGEST_SHARE = 1 / 4
 BITMAP_SHARE = 1 / 64
-# Above this share of a block it is cheaper to refuse the others in its scores than to hold a copy of the vectors.
-GATHERED_SHARE = 1 / 2
+# Up to this share of a block its vectors are gathered at once; above it, the first time, it is cheaper to refuse the
+# others among the scores (search_bench_rows.jsonl, bench "gather": "gathered now" and "refused" cross there).
+GATHERED_SHARE = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ class Plans:
         self._lock = Lock()
 
     def of(self, condition: Condition) -> Plan:
-        """The plan of a condition; a union of slabs that is asked again is gathered, where that leaves it exact."""
+        """The plan of a condition; what is not one whole block is gathered into one when it is asked again."""
         with self._lock:
             plan = self._plans.get(condition)
             if plan is None:
                 plan = self._plan(condition)
-            elif len(plan.parts) > 1 and self._is_exact(plan.eligible) and self._may_gather(plan.eligible):
+            elif self._is_worth_gathering(plan):
                 self.owned_bytes -= self._plans.pop(condition).owned_bytes
                 plan = self._gathered(_rows_of(plan.parts), plan)
             else:
@@ -92,9 +93,11 @@ class Plans:
         pool = self._slabs.superset_of(condition)
         passing = self._catalogue.satisfying(condition, pool.rows)
         eligible = int(passing.sum())
-        if eligible > GATHERED_SHARE * len(pool.rows) or not self._may_gather(eligible):
-            return self._finished((self._part(pool, ~passing),), eligible)
-        return self._gathered(pool.rows[passing])
+        # With clusters there is no second time that would answer otherwise than the first.
+        limit = GATHERED_SHARE * len(pool.rows) if self._is_exact(len(pool.rows)) else self._probed_above
+        if eligible <= limit and self._may_gather(eligible):
+            return self._gathered(pool.rows[passing])
+        return self._finished((self._part(pool, ~passing),), eligible)
 
     def _gathered(self, rows: np.ndarray, known: Plan | None = None) -> Plan:
         """One block of its own for these rows, which stand in the order of their clusters."""
@@ -123,6 +126,11 @@ class Plans:
         assert self._clusters is not None
         taken = block.rows if refused is None else block.rows[~refused]
         return Part(block, refused, self._clusters.ends(block.rows), self._clusters.sizes(taken))
+
+    def _is_worth_gathering(self, plan: Plan) -> bool:
+        whole_block = len(plan.parts) == 1 and plan.parts[0].refused is None
+        probed = any(part.ends is not None for part in plan.parts) or not self._is_exact(plan.eligible)
+        return not whole_block and not probed and self._may_gather(plan.eligible)
 
     def _is_exact(self, num_rows: int) -> bool:
         return self._clusters is None or num_rows <= self._probed_above

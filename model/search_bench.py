@@ -3,11 +3,11 @@
 import argparse
 import datetime
 import json
-import logging
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,6 @@ import polars as pl
 from model.catalogue import Catalogue
 from model.condition import Condition
 from model.item_index import ItemIndex, Question, SearchResult
-
-logger = logging.getLogger(__name__)
 
 WIDTH = 128
 GENRES = 11
@@ -102,24 +100,24 @@ def search_rows(world: World, calls: int) -> Iterator[Row]:
         "1 user, unconstrained": [world.questions(1, [Condition()], 1) for _ in range(calls)],
     }
     truth = {case: [exact.search_many(questions) for questions in asked] for case, asked in cases.items()}
-    indexes: list[tuple[str, int | None, ItemIndex, float]] = [("exact", None, exact, built_s)]
+    indexes: list[tuple[str, int | None, ItemIndex, float]] = [("exact", None, exact, round(built_s, 2))]
     if len(catalogue) > 12_000:
         started = time.process_time()
         arrays = ItemIndex(catalogue, vectors, exact_up_to=0).arrays()
         built_s = time.process_time() - started
         for probed in PROBED:
             index = ItemIndex(catalogue, vectors, arrays=arrays, probed_rows=probed, probed_above=probed)
-            indexes.append(("clusters", probed, index, built_s))
-    for way, probed, index, built_s in indexes:
+            indexes.append(("clusters", probed, index, round(built_s, 2)))
+    for way, rows_read, index, spent_s in indexes:
         held = sum(array.nbytes for array in index.arrays().values())
         for case, asked in cases.items():
             found = truth[case] if index is exact else [index.search_many(questions) for questions in asked]
             figures = [recall(a, b) for a, b in zip(found, truth[case], strict=True)]
             cost = round(cost_us(index.search_many, asked) / len(asked[0]), 1)
-            common = {"bench": "search", "way": way, "probed_rows": probed, "case": case, "us_per_question": cost}
+            common = {"bench": "search", "way": way, "probed_rows": rows_read, "case": case, "us_per_question": cost}
             yield common | {
-                "recall_at_50": float(np.mean(figures)),
-                "built_cpu_s": built_s,
+                "recall_at_50": round(float(np.mean(figures)), 4),
+                "built_cpu_s": spent_s,
                 "beside_vectors_mb": held >> 20,
             }
 
@@ -137,7 +135,7 @@ def graph_rows(world: World, calls: int, with_hnsw: bool) -> Iterator[Row]:
     graphs: dict[str, tuple[Any, list[tuple[str, Any]]]] = {
         "faiss IVF": (
             faiss.IndexIVFFlat(faiss.IndexFlatIP(WIDTH), WIDTH, lists, faiss.METRIC_INNER_PRODUCT),
-            [(f"nprobe {n}", faiss.SearchParametersIVF(nprobe=n)) for n in (2, 4, 16)],  # type: ignore[attr-defined]
+            [(f"nprobe {n}", faiss.SearchParametersIVF(nprobe=n)) for n in (2, 4, 16)],  # type: ignore[call-arg]
         )
     }
     if with_hnsw:
@@ -154,16 +152,36 @@ def graph_rows(world: World, calls: int, with_hnsw: bool) -> Iterator[Row]:
         for effort, params in efforts:
             rows = graph.search(queries, TOP_K, params=params)[1]
             hits = np.mean([len(np.intersect1d(a, b)) / TOP_K for a, b in zip(rows, exact, strict=True)])
-            cost = cost_us(
-                lambda query, graph=graph, params=params: graph.search(query[None], TOP_K, params=params), list(queries)
-            )
+            cost = cost_us(partial(graph.search, k=TOP_K, params=params), [query[None] for query in queries])
             common = {"bench": "search", "way": f"{name}, {effort}", "case": "1 user, unconstrained, nothing excluded"}
             yield common | {
                 "us_per_question": cost,
                 "recall_at_50": round(float(hits), 4),
-                "built_cpu_s": built_s,
+                "built_cpu_s": round(built_s, 2),
                 "beside_vectors_mb": held >> 20,
             }
+
+
+def one_by_one(block: np.ndarray, queries: np.ndarray) -> list[np.ndarray]:
+    """A product for each query."""
+    return [block @ query for query in queries]
+
+
+def one_product(block: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """The same rows from one product."""
+    return np.ascontiguousarray((block @ queries.T).T)
+
+
+def gathering(block: np.ndarray, kept: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Scores of the kept, whose vectors are copied first."""
+    return block[kept] @ query
+
+
+def refusing(block: np.ndarray, refused: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Scores of all, less the refused."""
+    scores = block @ query
+    scores[refused] = -np.inf
+    return scores
 
 
 def product_rows(world: World) -> Iterator[Row]:
@@ -173,8 +191,8 @@ def product_rows(world: World) -> Iterator[Row]:
         for number in (2, 4, 6, 8, 16, 32):
             batches = [np.stack([world.query() for _ in range(number)]) for _ in range(20)]
             ways: dict[str, Callable[[np.ndarray], object]] = {
-                "one by one": lambda queries, block=block: [block @ query for query in queries],
-                "one product": lambda queries, block=block: np.ascontiguousarray((block @ queries.T).T),
+                "one by one": partial(one_by_one, block),
+                "one product": partial(one_product, block),
             }
             for way, run in ways.items():
                 cost = round(cost_us(run, batches) / number, 1)
@@ -188,14 +206,10 @@ def gather_rows(world: World) -> Iterator[Row]:
         kept = rng.random(len(block)) < share
         own, refused = block[kept], ~kept
         queries = [world.query() for _ in range(60)]
-
-        def refusing(query: np.ndarray, refused: np.ndarray = refused) -> None:
-            (block @ query)[refused] = -np.inf
-
         ways: dict[str, Callable[[np.ndarray], object]] = {
-            "gathered before": lambda query, own=own: own @ query,
-            "gathered now": lambda query, kept=kept: block[kept] @ query,
-            "refused": refusing,
+            "gathered before": partial(np.dot, own),
+            "gathered now": partial(gathering, block, kept),
+            "refused": partial(refusing, block, refused),
         }
         for way, run in ways.items():
             yield {
@@ -205,6 +219,16 @@ def gather_rows(world: World) -> Iterator[Row]:
                 "rows": len(block),
                 "us_per_question": cost_us(run, queries),
             }
+
+
+def processor() -> str:
+    """The name that Linux gives the processor, else the architecture."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        facts = []
+    names = [line.split(":", 1)[1].strip() for line in facts if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def main() -> None:
@@ -220,7 +244,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON lines, appended to")
     options = parser.parse_args()
     world = make_world(options.items)
-    machine = {"device": f"{platform.processor() or platform.machine()}, 1 thread", "clock": "CPU time of the thread"}
+    machine = {"device": f"{processor()}, 1 thread", "clock": "CPU time of the thread"}
     facts = {"items": options.items, "D": WIDTH, "top_k": TOP_K, "excluded": EXCLUDED, "vectors": VECTORS, **machine}
     facts |= {"numpy": np.__version__, "faiss": version("faiss-cpu"), "date": datetime.date.today().isoformat()}
     rows = search_rows(world, options.calls)
