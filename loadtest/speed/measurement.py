@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from loadtest.speed.process_tree import cpu_s, memory
+from loadtest.speed.process_tree import cpu_s, memory, threads_cpu_s
 
 MIN_CPU_S = 3.0
 MAX_WALL_S = 45.0
@@ -99,7 +99,7 @@ def _figures(target: Target, outcomes: Sequence[dict[str, Any]], spent: Mapping[
 
 
 def _spent(target: Target) -> dict[str, float]:
-    return {"server": cpu_s(target.pid), **{name: cpu_s(pid) for name, pid in target.others.items()}}
+    return {"server": cpu_s(target.pid), **{name: threads_cpu_s(pid) for name, pid in target.others.items()}}
 
 
 def drive_apart(

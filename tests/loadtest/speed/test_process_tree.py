@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from loadtest.speed.process_tree import cpu_s, memory, process_tree
+from loadtest.speed.process_tree import cpu_s, memory, process_tree, threads_cpu_s
 
 # The child works for 0.3 s, says so and waits; the parent waits for it, then says so and waits too.
 CHILD = """
@@ -44,6 +44,11 @@ def test_the_work_of_a_child_that_has_ended_still_counts(family):
     assert family.stdout.readline() == "reaped\n"
     assert process_tree(family.pid) == [family.pid]
     assert cpu_s(family.pid) >= 0.25
+
+
+def test_both_clocks_agree(family):
+    _, child = process_tree(family.pid)
+    assert threads_cpu_s(child) == pytest.approx(cpu_s(child), abs=0.03)
 
 
 def test_every_process_of_the_tree_has_memory(family):
