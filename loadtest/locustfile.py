@@ -44,7 +44,8 @@ def read_what_can_be_asked(environment: Environment, **_: Any) -> None:
         logger.error("%s", error)
         environment.process_exit_code = 2
         if environment.runner is not None:
-            environment.runner.quit()
+            # Not from within: the runner is in the middle of its start.
+            gevent.spawn(environment.runner.quit)
 
 
 class Listener(FastHttpUser):

@@ -26,7 +26,7 @@ def test_it_asks_a_running_service_the_whole_mix(service_process, tmp_path):
     assert int(found["Aggregated"]["Failure Count"]) == 0
 
 
-def test_without_a_service_it_says_so(tmp_path):
-    result = locust("http://127.0.0.1:9", tmp_path, 1)
+def test_without_a_service_it_ends_at_once_and_says_why(tmp_path):
+    result = locust("http://127.0.0.1:9", tmp_path, 300)
     assert result.returncode == 2
     assert "expected a service at 127.0.0.1:9" in result.stderr

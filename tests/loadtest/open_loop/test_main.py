@@ -30,13 +30,13 @@ def recorded(counts, ms):
 
 def test_a_stall_of_the_server_shows_and_a_closed_loop_hides_it(service_process, tmp_path, capsys):
     url, pid = service_process
-    asked = ["--url", url, "--rate", "60", "--duration-s", "5", "--warmup-s", "1", "--out", str(tmp_path), *PATIENT]
+    asked = ["--url", url, "--rate", "30", "--duration-s", "5", "--warmup-s", "1", "--out", str(tmp_path), *PATIENT]
     asked += ["--plant-users", "20", "--history-events", "20", "--users", "20", "--k", "5"]
     asked += ["--server-pid", str(pid), "--plant-stall-ms", "1000", "--plant-stall-at-s", "2"]
     assert main(asked) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     measured = report["measured"]
-    assert measured["all"]["requests"] > 200
+    assert measured["all"]["requests"] > 80
     assert {"recommend-0", "recommend-4", "page", "events"} <= set(measured["kinds"])
     assert measured["all"]["error_share"] == 0
     assert measured["server"]["cpu_us_per_request"] > 0
