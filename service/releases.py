@@ -17,6 +17,7 @@ from model.climber_pilot.inference import Retriever
 from model.condition import Condition, ConditionError
 from model.release import ReleaseError, current_release
 from service.errors import NotReadyError
+from service.instructions import InstructionCache
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -41,6 +42,11 @@ class ServedRelease:
     def release_id(self) -> str:
         """The id that answers carry."""
         return self.retriever.release.release_id
+
+    @cached_property
+    def instructions(self) -> InstructionCache:
+        """Instructions that were parsed for this release."""
+        return InstructionCache(self.catalogue)
 
     @cached_property
     def value_counts(self) -> np.ndarray:
@@ -85,6 +91,10 @@ class Releases:
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function on the model thread. A call cancelled before its turn never runs."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    def submit(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function on the model thread and hear nothing of it; cheaper than `run`, for one that reports back."""
+        self._executor.submit(function, *arguments)
 
     def close(self) -> None:
         """Let the model thread end; what waits for it is dropped."""
