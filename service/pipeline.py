@@ -26,6 +26,7 @@ from service.settings import Settings
 from service.standing import attribute_values, top_values
 from service.state_cache import CachedUser
 from service.telemetry import Telemetry
+from service.user_reads import FOREIGN_ENTRY
 
 logger = logging.getLogger("service.pipeline")
 
@@ -97,7 +98,7 @@ class Pipeline:
         try:
             found.instructions = served.instructions.standing(standing)
         except ValueError as error:
-            raise StoreUnavailableError("the history store holds an entry that is none of ours") from error
+            raise StoreUnavailableError(FOREIGN_ENTRY) from error
         if not found.instructions and events:
             recent = events[-settings.standing_window_events :]
             window = [attribute_values(served.catalogue, served.standing_attributes, event.item_id) for event in recent]

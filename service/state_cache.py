@@ -91,11 +91,12 @@ class StateCache:
         if old is not None:
             if old.version == user.version and old.version:
                 return old  # read twice at the same time: both requests share the one entry, hence its state
-            user.state, user.state_of = old.state, old.state_of
-            user.measure()
+            if user.version or not old.version:  # else erased by another process
+                user.state, user.state_of = old.state, old.state_of
+                user.measure()
             self._drop(old)
         fresh = release_id == self._release_id and erasures == self._erasures
-        if fresh and user.history.events and user.num_bytes <= self.max_bytes:
+        if fresh and user.num_bytes <= self.max_bytes:
             self._users[user.key] = user
             self.num_bytes += user.num_bytes
         self._shrink()
