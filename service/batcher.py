@@ -102,7 +102,7 @@ class Batcher:
     def _deliver(self, batch: list[Job], retried: bool) -> None:
         self._busy = False
         for job in batch:
-            if job.state is not None:
+            if job.state is not None and job.state is not job.user.current:
                 self._keep(job, job.state)
         # The thread goes on with the next batch while this one's answers are made.
         self._next()
