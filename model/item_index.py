@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 import faiss
@@ -22,6 +22,16 @@ HNSW_SEARCH_BREADTH = 256
 RECALL_SAMPLE = 64
 RECALL_TOP_K = 50
 NO_ROWS = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One list to find: query float32 [D]; excluded: int64 rows that it may not hold, ascending and unique."""
+
+    query: np.ndarray
+    condition: Condition
+    top_k: int
+    excluded: np.ndarray = field(default_factory=lambda: NO_ROWS)
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,22 @@ class ItemIndex:
         if not condition and self._graph is not None:
             return [self._search_graph(query, top_k, rows) for query, rows in zip(queries, removed, strict=True)]
         return self._search_exactly(queries, self._plan(condition), top_k, removed)
+
+    def search_many(self, questions: Sequence[Question]) -> list[SearchResult]:
+        """The answer to each question; those under one condition share its matrix product."""
+        groups: dict[tuple[Condition, int], list[int]] = {}
+        for number, question in enumerate(questions):
+            groups.setdefault((question.condition, question.top_k), []).append(number)
+        answers: dict[int, SearchResult] = {}
+        for (condition, top_k), numbers in groups.items():
+            queries = np.stack([questions[number].query for number in numbers])
+            excluded = [questions[number].excluded for number in numbers]
+            answers |= zip(numbers, self.search(queries, condition, top_k, excluded), strict=True)
+        return [answers[number] for number in range(len(questions))]
+
+    def satisfied(self, condition: Condition) -> np.ndarray | None:
+        """bool [V], read-only: which items satisfy the condition; None where that is too large to keep."""
+        return self.catalogue.satisfying(condition) if len(self.catalogue) <= self.cache_bytes // 64 else None
 
     def count(self, condition: Condition) -> int:
         """How many items satisfy the condition."""
