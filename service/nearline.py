@@ -29,6 +29,11 @@ class NearLine:
         self._task: asyncio.Task | None = None
         self._counts = {result: telemetry.nearline.labels(result) for result in ("extended", "left", "failed")}
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is a user to be done still."""
+        return self._task is not None
+
     def notify(self, user_ids: Iterable[str]) -> None:
         """Tell of users whose history has changed."""
         served = self._releases.served

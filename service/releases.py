@@ -83,6 +83,12 @@ class Releases:
             self.failure = f"{getattr(error, 'code', 'unreadable')}{place}: {error}"
             logger.critical("release_refused", extra={"reason": self.failure})
             return
+        self.put_in_force(served)
+
+    def put_in_force(self, served: ServedRelease) -> None:
+        """Serve a loaded release from now on; requests under way end with the one they began with."""
+        if self._served is not None:
+            self._telemetry.release.remove(self._served.release_id)
         self._served = served
         self._telemetry.ready.set(1)
         self._telemetry.release.labels(served.release_id).set(1)
