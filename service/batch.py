@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model.climber_pilot.user_state import UserState
-
 from model.climber_pilot.inference import RetrievalRequest
+from model.climber_pilot.user_state import UserState
 from service.history import UsedHistory
 from service.releases import ServedRelease
 from service.state_cache import CachedUser

@@ -5,9 +5,8 @@ import math
 import time
 from collections import deque
 
-from model.climber_pilot.user_state import UserState
-
 from model.climber_pilot.inference import Candidates, RetrievalRequest
+from model.climber_pilot.user_state import UserState
 from service.batch import Job, compute
 from service.errors import OverloadedError
 from service.history import UsedHistory

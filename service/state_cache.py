@@ -4,8 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
-from model.climber_pilot.user_state import UserState
 
+from model.climber_pilot.user_state import UserState
 from service.history import UsedHistory
 from service.telemetry import Telemetry
 
