@@ -22,6 +22,7 @@ class HistoryReader:
         """item_vectors: [V, D] of `network.items()`."""
         self._items = item_vectors
         self._scale = np.float32(network.config.width**0.5)
+        self._mean = np.full((network.config.width, 1), 1 / network.config.width, dtype=np.float32)
         self._max_history = network.config.max_history
         self._buckets = BiasBuckets(network.config)
         self._layers = [ArrayLayer(layer) for layer in network.layers if isinstance(layer, Layer)]
@@ -34,17 +35,17 @@ class HistoryReader:
         num_events, done = len(rows), 0 if previous is None else previous.logits.shape[1]
         kept = self._nothing if previous is None else previous.kept
         kept = kept.grown(done, num_events, self._max_history)
-        last_row = np.empty(0, dtype=np.float32)
+        stream = buckets = np.empty(0)
         for first in range(done, num_events, CHUNK_EVENTS):
             end = min(first + CHUNK_EVENTS, num_events)
-            last_row = self._read_chunk(kept, rows[first:end], time_s[:end], first)
-        return self._at_last(kept, last_row, time_s)
+            buckets = self._buckets.of(time_s[:end], first)
+            stream = self._read_chunk(kept, rows[first:end], buckets, first)
+        return self._at_last(kept, stream[-1:], buckets[-1])
 
-    def _read_chunk(self, kept: KeptRows, rows: np.ndarray, time_s: np.ndarray, first: int) -> np.ndarray:
-        """Write the keys and values of the events from `first` on; the last one's row [1, D]."""
-        buckets = self._buckets.of(time_s, first)
+    def _read_chunk(self, kept: KeptRows, rows: np.ndarray, buckets: np.ndarray, first: int) -> np.ndarray:
+        """Write the keys and values of the M events from `first` on; their rows [M, D]."""
         stream = self._items[rows] * self._scale
-        stream -= stream.mean(1, keepdims=True)
+        stream -= stream @ self._mean
         for number, layer in enumerate(self._layers):
             mapped = layer.query_key_value(unit(stream, layer.attention_epsilon))
             query, keys, values = self._keep(kept, number, mapped, first)
@@ -58,7 +59,7 @@ class HistoryReader:
             layer.add_feed_forward(stream)
         mapped = self._branch.key_value(unit(stream, self._branch.attention_epsilon))
         self._keep(kept, len(self._layers), mapped, first)
-        return stream[-1:]
+        return stream
 
     def _keep(self, kept: KeptRows, layer: int, mapped: np.ndarray, first: int) -> tuple[np.ndarray, ...]:
         """Store the keys and values of [query,] key, value [M, .]; query [M, H, Dh], all keys and values [N, H, Dh]."""
@@ -69,12 +70,12 @@ class HistoryReader:
         query, keys, values = mapped[:, : -2 * width], kept.keys[layer, :end], kept.values[layer, :end]
         return query.reshape(heads), keys.reshape(heads), values.reshape(heads)
 
-    def _at_last(self, kept: KeptRows, last_row: np.ndarray, time_s: np.ndarray) -> TowerState:
-        num_events, heads = len(time_s), (-1, self._num_heads, self._head_width)
+    def _at_last(self, kept: KeptRows, last_row: np.ndarray, buckets: np.ndarray) -> TowerState:
+        num_events, heads = len(buckets), (-1, self._num_heads, self._head_width)
         query = self._branch.query(unit(last_row, self._branch.attention_epsilon))[0]
         keys = kept.keys[-1, :num_events].reshape(heads)
         logits = (keys.transpose(1, 0, 2) @ query.reshape(self._num_heads, -1, 1))[:, :, 0]
-        logits += self._branch.bias_table.take(self._buckets.of(time_s, num_events - 1)[0], 1)
+        logits += self._branch.bias_table.take(buckets, 1)
         peak = logits.max(1)
         weights = np.exp(logits - peak[:, None]).T[:, :, None]
         weighted = np.empty((num_events, self._num_heads, self._head_width + 1), dtype=np.float32)

@@ -105,7 +105,7 @@ class Retriever:
             self._states = StatePath(model, self._raw_vectors.numpy(), catalogue, self._index.satisfied)
         share = self.popularity / max(1.0, float(self.popularity.sum()))
         # Popularity is one number per item: always exact, whatever the catalogue's size.
-        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), hnsw_above=len(catalogue))
+        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), exact_up_to=len(catalogue))
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> "Retriever":
@@ -162,7 +162,7 @@ class Retriever:
         if not any(conditions):
             return [np.empty((0, self.vectors.shape[1]), dtype=np.float32) for _ in conditions]
         if self._states is None:
-            return self._whole_pass(states, conditions, times_s)
+            return self.whole_pass(states, conditions, times_s)
         return self._states.query_vectors(states, conditions, times_s)
 
     def most_popular(self, condition: Condition, top_k: int, excluded: np.ndarray) -> Candidates:
@@ -193,10 +193,13 @@ class Retriever:
             previous = previous if same else None
         return UserState(rows, time_s) if self._states is None else self._states.state(rows, time_s, previous)
 
-    def _whole_pass(
+    def whole_pass(
         self, states: Sequence[UserState], conditions: Sequence[Sequence[Condition]], times_s: Sequence[int]
     ) -> list[np.ndarray]:
-        """The whole network over the states' events, for all users at once."""
+        """The query vectors [P, D] of the whole network over the states' events, for all users at once; keeps nothing.
+
+        times_s: when each user asks.
+        """
         distinct = list({condition: None for asked in conditions for condition in asked})
         entry_of = {condition: entry for entry, condition in enumerate(distinct)}
         entries = torch.zeros(len(states), max(len(asked) for asked in conditions), dtype=torch.int64)

@@ -6,8 +6,10 @@ Shapes: P conditions, R rows (conditions of all users of a batch), N events, D w
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
+from torch import nn
 
 from model.climber_pilot.array_layer import ArrayLayer, array, centred, summed_epsilon, unit
 from model.climber_pilot.network import ClimberPilot, Layer
@@ -24,8 +26,7 @@ class BranchQuery:
     """Branch 1 of one network over kept states, float32."""
 
     def __init__(self, network: ClimberPilot) -> None:
-        layer, norm = network.branches[0], network.branch_norms[0]
-        assert isinstance(layer, Layer)
+        layer, norm = cast(Layer, network.branches[0]), cast(nn.LayerNorm, network.branch_norms[0])
         width = network.config.width
         self.layer = ArrayLayer(layer)
         self.num_heads = layer.num_heads

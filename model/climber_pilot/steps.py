@@ -30,7 +30,7 @@ class ExtendStep(nn.Module):
         self.scale = network.config.width**0.5
         self.time_buckets = network.config.time_buckets
         self.layers = network.layers
-        self.branch = network.branches[0]
+        self.branch = cast(Layer, network.branches[0])
         with torch.no_grad():
             tables = [joint_bias_table(layer) for layer in cast(list[Layer], self.layers)]
         # One lookup per pair and layer instead of two; the buckets of a pair are the same in every layer.
@@ -102,8 +102,8 @@ class BranchStep(nn.Module):
 
     def __init__(self, network: ClimberPilot) -> None:
         super().__init__()
-        self.branch = network.branches[0]
-        self.norm = network.branch_norms[0]
+        self.branch = cast(Layer, network.branches[0])
+        self.norm = cast(nn.LayerNorm, network.branch_norms[0])
         self.normalise = network.config.normalise
 
     def forward(self, attended: Tensor, last_rows: Tensor, clock: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def test_only_new_events_are_read(retriever, monkeypatch):
     monkeypatch.setattr(
         history_reader.HistoryReader,
         "_read_chunk",
-        lambda self, kept, rows, time_s, first: read.append(len(rows)) or chunk(self, kept, rows, time_s, first),
+        lambda self, kept, rows, buckets, first: read.append(len(rows)) or chunk(self, kept, rows, buckets, first),
     )
     rows, times = np.arange(MAX_HISTORY + 1), np.arange(MAX_HISTORY + 1) * 60
 
@@ -147,6 +147,8 @@ def test_only_new_events_are_read(retriever, monkeypatch):
     assert events_read(0, 9, longer)[1] == 0
     assert events_read(1, 9, longer)[1] == 8, "the first event is gone"
     assert events_read(0, 7, longer)[1] == 7, "the last two are gone"
+    times[3] += 1
+    assert events_read(0, 10, longer)[1] == 10, "an event was at another time"
     assert events_read(0, MAX_HISTORY + 1, longer)[1] == MAX_HISTORY, "one falls out on the left"
 
 
