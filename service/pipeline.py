@@ -9,7 +9,7 @@ import numpy as np
 
 from model.climber_pilot.inference import History, RetrievalRequest
 from service.admission import Deadline
-from service.answer import Recommendation, SourceReason, ignored_items
+from service.answer import SourceReason, ignored_items
 from service.errors import StoreLateError, StoreUnavailableError
 from service.exchange import Exchange
 from service.fallback import Fallback
@@ -18,7 +18,7 @@ from service.history import known_rows, use_history
 from service.history_codec import HistoryEvent
 from service.instructions import parse_instructions, standing_instructions
 from service.logs import failure_fields
-from service.presentation import present
+from service.presentation import Answer, present
 from service.releases import Releases
 from service.request import RecommendRequest
 from service.settings import Settings
@@ -39,7 +39,7 @@ class Pipeline:
     users: UserStore
     fallback: Fallback
 
-    async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Recommendation:
+    async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Answer:
         """The answer to a checked request; raises InvalidRequestError, NotReadyError or StoreUnavailableError."""
         found = Findings(self.releases.served)
         deadline = Deadline(request.deadline_ms or self.settings.default_deadline_ms, exchange.started_s)
@@ -128,13 +128,12 @@ class Pipeline:
             return "model_error"
         return None
 
-    def _record(self, answer: Recommendation, exchange: Exchange) -> None:
+    def _record(self, answer: Answer, exchange: Exchange) -> None:
         self.telemetry.recommendations.labels(answer.source, answer.mode).inc()
         if answer.source == "fallback":
             self.telemetry.fallbacks.labels(answer.source_reason).inc()
-        shown = [item for group in answer.groups or () for item in group.items] + (answer.items or [])
-        self.telemetry.items_served.inc(len(shown))
+        self.telemetry.items_served.inc(answer.num_items)
         if answer.mode == "strict":
-            self.telemetry.noncompliant_items.inc(sum(not item.satisfies_instruction for item in shown))
+            self.telemetry.noncompliant_items.inc(answer.num_noncompliant)
         exchange.notes.update(source=answer.source, source_reason=answer.source_reason, release=answer.release)
-        exchange.notes.update(items=len(shown), history_events=answer.history_events_used)
+        exchange.notes.update(items=answer.num_items, history_events=answer.history_events_used)

@@ -17,27 +17,48 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One place of a slate: a catalogue row, its score, and the index of the instruction that chose it."""
+class Slate:
+    """Catalogue rows in the order to show, their scores, and the index of the instruction that chose each.
 
-    row: int
-    score: float
-    instruction: int
+    Plain lists: for the few dozen places of a slate they are faster than arrays.
+    """
+
+    rows: list[int]
+    scores: list[float]
+    instructions: list[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def of(cls, rows: np.ndarray, scores: np.ndarray, instruction: int) -> "Slate":
+        """The candidates of one instruction as they are, best first."""
+        return cls(rows.tolist(), scores.tolist(), [instruction] * len(rows))
 
 
-def merge_slate(
-    rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], quotas: Sequence[int], k: int
-) -> list[Choice]:
+# (instruction, position among its candidates): where an item of the merged list comes from.
+Place = tuple[int, int]
+
+
+def merge_slate(rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], quotas: Sequence[int], k: int) -> Slate:
     """The merged list. rows, scores: one array per instruction, best first; quotas: 0 for none, at most k in all."""
     if sum(quotas) > k:
         raise ValueError(f"expected quotas of at most k = {k} in all, got {sum(quotas)}")
-    ranked = [list(map(int, own)) for own in rows]
-    owner = _fill(ranked, _promise(ranked, quotas), k)
-    taken: list[list[Choice]] = []
-    for index, own in enumerate(ranked):
-        pairs = zip(own, scores[index], strict=True)
-        taken.append([Choice(row, float(score), index) for row, score in pairs if owner.get(row) == index])
-    return _take_turns(taken)
+    if len(rows) == 1:
+        return Slate.of(rows[0][:k], scores[0][:k], 0)
+    ranked = [own.tolist() for own in rows]
+    owner = _promise(ranked, quotas)
+    if owner:
+        _fill(ranked, owner, k)
+        places = _take_turns(ranked, owner)
+    else:
+        places = _fill(ranked, owner, k)  # without promises the order of filling is the order of turns
+    points = [own.tolist() for own in scores]
+    return Slate(
+        rows=[ranked[index][place] for index, place in places],
+        scores=[points[index][place] for index, place in places],
+        instructions=[index for index, _ in places],
+    )
 
 
 def _promise(ranked: Sequence[Sequence[int]], quotas: Sequence[int]) -> dict[int, int]:
@@ -73,21 +94,28 @@ def _claim(index: int, ranked: Sequence[Sequence[int]], owner: dict[int, int]) -
     return False
 
 
-def _fill(ranked: Sequence[Sequence[int]], owner: dict[int, int], k: int) -> dict[int, int]:
+def _fill(ranked: Sequence[Sequence[int]], owner: dict[int, int], k: int) -> list[Place]:
+    """Let the instructions take turns until `owner` has k rows; the places taken, in the order of taking."""
+    places: list[Place] = []
     position = [0] * len(ranked)
     active = list(range(len(ranked)))
     while active and len(owner) < k:
         for index in list(active):
-            own = ranked[index]
-            while position[index] < len(own) and own[position[index]] in owner:
-                position[index] += 1
-            if position[index] == len(own):
+            own, place = ranked[index], position[index]
+            while place < len(own) and own[place] in owner:
+                place += 1
+            if place == len(own):
                 active.remove(index)
             elif len(owner) < k:
-                owner[own[position[index]]] = index
-    return owner
+                owner[own[place]] = index
+                places.append((index, place))
+            position[index] = place
+    return places
 
 
-def _take_turns(taken: Sequence[Sequence[Choice]]) -> list[Choice]:
+def _take_turns(ranked: Sequence[Sequence[int]], owner: dict[int, int]) -> list[Place]:
+    taken = [
+        [(index, place) for place, row in enumerate(own) if owner.get(row) == index] for index, own in enumerate(ranked)
+    ]
     longest = max(map(len, taken), default=0)
     return [own[turn] for turn in range(longest) for own in taken if turn < len(own)]
