@@ -43,15 +43,14 @@ def _texts(texts: Iterable[str]) -> dict[str, object]:
 def _reasons(answer: Answer, shown: ShownList) -> list[str]:
     catalogue = answer.served.catalogue
     clauses = [clause_of(one) for one in answer.asked]
-    reasons = []
+    nearest, reasons = answer.nearest(shown.slate), []
     for place, row in enumerate(shown.slate.rows):
-        if shown.nearest is None:
+        if nearest is None:
             ground = POPULAR
         elif row in answer.played:
             ground = PLAYED
         else:
-            nearest = shown.nearest[place]
-            ground = NEAR + (catalogue.titles[nearest] or catalogue.item_ids[nearest])
+            ground = NEAR + (catalogue.titles[nearest[place]] or catalogue.item_ids[nearest[place]])
         clause = clauses[shown.slate.instructions[place]] if shown.satisfied[place] else ""
         reasons.append(clause + SEPARATOR + ground if clause else ground)
     return reasons

@@ -7,6 +7,7 @@ from service.instructions import Instruction
 from service.item_json import escaped
 from service.presentation import Answer, ShownList
 from service.reasons import PLAYED, POPULAR, SEPARATOR, clause_of
+from service.slate import Slate
 
 OPTIONAL_FIELDS = frozenset({"title", "reason", "attributes"})
 _POPULAR, _PLAYED = escaped(POPULAR), escaped(PLAYED)
@@ -43,7 +44,7 @@ def _items(answer: Answer, shown: ShownList) -> bytes:
     pieces = answer.served.item_json.pieces(fields)
     told = [_told(answer, index, one, "reason" in fields) for index, one in enumerate(answer.asked)]
     scores = orjson.dumps(shown.slate.scores)[1:-1].split(b",")
-    grounds = _grounds(answer, shown) if "reason" in fields else [b""] * len(rows)
+    grounds = _grounds(answer, shown.slate) if "reason" in fields else [b""] * len(rows)
     places = zip(rows, scores, shown.slate.instructions, shown.satisfied, grounds, strict=True)
     written = [
         part
@@ -67,11 +68,11 @@ def _told(answer: Answer, index: int, instruction: Instruction, with_reason: boo
     return missed + b',"reason":"', satisfied + b',"reason":"' + escaped(clause + SEPARATOR if clause else "")
 
 
-def _grounds(answer: Answer, shown: ShownList) -> list[bytes]:
-    if shown.nearest is None:
-        return [_POPULAR] * len(shown.slate)
+def _grounds(answer: Answer, slate: Slate) -> list[bytes]:
+    nearest = answer.nearest(slate)
+    if nearest is None:
+        return [_POPULAR] * len(slate)
     near = answer.served.item_json.near
     if not answer.played:
-        return [near[row] for row in shown.nearest]
-    pairs = zip(shown.slate.rows, shown.nearest, strict=True)
-    return [_PLAYED if row in answer.played else near[nearest] for row, nearest in pairs]
+        return [near[row] for row in nearest]
+    return [_PLAYED if row in answer.played else near[recent] for row, recent in zip(slate.rows, nearest, strict=True)]

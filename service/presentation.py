@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from service.answer import MAX_IGNORED_ITEMS, Answered
 from service.exchange import Exchange
 from service.findings import Findings
@@ -15,28 +17,26 @@ from service.slate import Slate, merge_slate
 
 @dataclass(frozen=True)
 class ShownList:
-    """A slate and what is true of its places: satisfied, and the recent item each is nearest to.
-
-    nearest: catalogue rows; None where popularity made the list.
-    """
+    """A slate, and per place whether the item satisfies the instruction that chose it."""
 
     slate: Slate
     satisfied: list[bool]
-    nearest: list[int] | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Answered):
     """Everything an answer says, before it has a form. lists: one, or one per instruction where grouped.
 
-    asked: the instruction behind each index, also where the client gave none; played: rows of the history among the
-    items, empty where seen items are left out; fields: what the client wants of an item, None for what its form has.
+    asked: the instruction behind each index, also where the client gave none; history_rows: what reasons speak of,
+    None where popularity made the lists; played: history items that may be among the lists, empty where they are left
+    out; fields: what the client wants of an item, None for what its form has.
     """
 
     served: ServedRelease
     asked: Sequence[Instruction]
     lists: list[ShownList]
     grouped: bool
+    history_rows: np.ndarray | None
     played: Collection[int]
     fields: frozenset[str] | None
 
@@ -50,6 +50,12 @@ class Answer(Answered):
         """Items that do not satisfy their instruction."""
         return sum(one.satisfied.count(False) for one in self.lists)
 
+    def nearest(self, slate: Slate) -> list[int] | None:
+        """Per place the recent item it is nearest to, None where popularity made the list."""
+        if self.history_rows is None:
+            return None
+        return nearest_recent(self.served.retriever.vectors, slate.rows, self.history_rows)
+
 
 def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> Answer:
     """Order the candidates into one merged list or into groups, and find out all that the answer must say."""
@@ -58,27 +64,28 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
         if len(slate) < request.k:
             place = f" for {asked[index].name}" if request.group_by_instruction else ""
             found.warn("fewer_items_than_k", f"{len(slate)} items of {request.k}{place}: no other is eligible")
-    read = found.served.retriever.max_history
-    played = () if request.exclude_seen or found.source != "model" else set(found.history.rows.tolist())
+    made_by_model, rows = found.source == "model", found.history.rows
+    retriever = found.served.retriever
     return Answer(
         request_id=exchange.request_id,
         release=found.served.release_id,
         source=found.source,
         source_reason=found.source_reason,
-        simulated=found.served.retriever.simulated,
+        simulated=retriever.simulated,
         mode=request.mode,
         instructions=found.instructions,
         eligible=[candidates.eligible for candidates in found.candidates],
         ignored_items=found.ignored[:MAX_IGNORED_ITEMS],
         ignored_items_total=len(found.ignored),
-        history_events_used=min(len(found.history.rows), read) if found.source == "model" else 0,
+        history_events_used=min(len(rows), retriever.max_history) if made_by_model else 0,
         history_source=found.history.source,
         warnings=found.warnings,
         served=found.served,
         asked=asked,
         lists=[_shown(slate, found, asked) for slate in slates],
         grouped=request.group_by_instruction,
-        played=played,
+        history_rows=rows if made_by_model else None,
+        played=set(rows.tolist()) if made_by_model and not request.exclude_seen else (),
         fields=None if request.fields is None else frozenset(request.fields),
         took_ms=round(exchange.took_ms, 3),
     )
@@ -94,8 +101,4 @@ def _ordered(request: RecommendRequest, found: Findings) -> list[Slate]:
 
 def _shown(slate: Slate, found: Findings, asked: Sequence[Instruction]) -> ShownList:
     conditions = [instruction.condition for instruction in asked]
-    satisfied = found.served.compliance.flags(conditions, slate.instructions, slate.rows)
-    if found.source != "model":
-        return ShownList(slate, satisfied, None)
-    vectors = found.served.retriever.vectors
-    return ShownList(slate, satisfied, nearest_recent(vectors, slate.rows, found.history.rows))
+    return ShownList(slate, found.served.compliance.flags(conditions, slate.instructions, slate.rows))

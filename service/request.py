@@ -57,9 +57,9 @@ class Clauses(BaseModel):
     """What one attribute must look like: at least one of any, every one of all, not one of none."""
 
     model_config = ConfigDict(**STRICT, json_schema_extra={"minProperties": 1})
-    any: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=[], validate_default=False)
-    all: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=[], validate_default=False)
-    none: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=[], validate_default=False)
+    any: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=(), validate_default=False)
+    all: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=(), validate_default=False)
+    none: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=(), validate_default=False)
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Clauses":
@@ -106,10 +106,10 @@ class Asked(BaseModel):
 
     model_config = STRICT
     user_id: Id | None = Field(None, description="whose stored history to use")
-    instructions: Instructions = Field(default=[], description='instructions, or "standing" for the stored ones')
+    instructions: Instructions = Field(default=(), description='instructions, or "standing" for the stored ones')
     k: Positive = Field(20, description="length of the merged list, or of each group")
     mode: Mode = Field("strict", description="strict: every item satisfies; guided: instructions only steer the model")
-    exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=[], description="items never to return")
+    exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=(), description="items never to return")
     exclude_seen: bool = Field(True, description="leave out the items of the history")
     request_time_s: TimeS | None = Field(None, description="the moment the list is for, epoch seconds; default: now")
     deadline_ms: Positive | None = Field(None, description="when the answer is due")
@@ -122,7 +122,7 @@ class Asked(BaseModel):
 class RecommendRequest(Asked):
     """The body of POST /recommend."""
 
-    history: list[Event] = Field(default=[], description="events merged into the stored history by time")
+    history: list[Event] = Field(default=(), description="events merged into the stored history by time")
 
 
 class IngestEvent(BaseModel):
