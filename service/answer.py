@@ -1,6 +1,6 @@
 """Recommendation: the answer to POST /recommend, field by field as the client reads it.
 
-These classes are the document (OpenAPI); json_answer.py and column_answer.py write it without making an object per item.
+These classes are the document (OpenAPI); json_answer.py and column_answer.py write it without an object per item.
 """
 
 from collections.abc import Mapping

@@ -85,7 +85,10 @@ class ExchangeMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = (b"x-request-id", exchange.request_id.encode()), (b"server-timing", exchange.server_timing().encode())
+                own = (
+                    (b"x-request-id", exchange.request_id.encode()),
+                    (b"server-timing", exchange.server_timing().encode()),
+                )
                 message["headers"] = [*message["headers"], *own]
             await send(message)
 

@@ -42,14 +42,15 @@ def _items(answer: Answer, shown: ShownList) -> bytes:
         return b"[]"
     fields = OPTIONAL_FIELDS if answer.fields is None else answer.fields
     pieces = answer.served.item_json.pieces(fields)
+    around = [pieces[row] for row in rows]
     told = [_told(answer, index, one, "reason" in fields) for index, one in enumerate(answer.asked)]
     scores = orjson.dumps(shown.slate.scores)[1:-1].split(b",")
     grounds = _grounds(answer, shown.slate) if "reason" in fields else [b""] * len(rows)
-    places = zip(rows, scores, shown.slate.instructions, shown.satisfied, grounds, strict=True)
+    places = zip(around, scores, shown.slate.instructions, shown.satisfied, grounds, strict=True)
     written = [
         part
-        for row, score, chosen_by, satisfied, ground in places
-        for part in (pieces[row][0], score, told[chosen_by][satisfied], ground, pieces[row][1])
+        for (before, after), score, chosen_by, satisfied, ground in places
+        for part in (before, score, told[chosen_by][satisfied], ground, after)
     ]
     written[0] = b"[" + written[0]
     written[-1] = written[-1][:-1] + b"]"  # no comma behind the last

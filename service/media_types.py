@@ -11,7 +11,10 @@ OFFERED = (JSON, COLUMNS)
 
 @lru_cache(maxsize=256)
 def accepted(header: str) -> str:
-    """The offered type that an accept header likes best, JSON where it likes both alike; NotAcceptableError for none."""
+    """The offered type that an accept header likes best, JSON where it likes both alike.
+
+    Raises NotAcceptableError where it takes neither.
+    """
     if not header.strip():
         return JSON
     weights = dict(_ranges(header))

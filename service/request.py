@@ -81,7 +81,9 @@ class InstructionBody(BaseModel):
     def client_form(self) -> dict[str, dict[str, list[str]]]:
         """`where` as the catalogue parses it."""
         return {
-            name: {operator: getattr(clauses, operator) for operator in OPERATORS if operator in clauses.model_fields_set}
+            name: {
+                operator: getattr(clauses, operator) for operator in OPERATORS if operator in clauses.model_fields_set
+            }
             for name, clauses in self.where.items()
         }
 

@@ -89,9 +89,7 @@ def _claim(index: int, ranked: Sequence[Sequence[int]], owner: dict[int, int]) -
     return False
 
 
-def _fill(
-    ranked: Sequence[Sequence[int]], points: Sequence[Sequence[float]], owner: dict[int, int], k: int
-) -> Slate:
+def _fill(ranked: Sequence[Sequence[int]], points: Sequence[Sequence[float]], owner: dict[int, int], k: int) -> Slate:
     """Let the instructions take turns until `owner` has k rows; what they took, in the order of taking."""
     taken = Slate([], [], [])
     active = [(index, zip(own, points[index], strict=True)) for index, own in enumerate(ranked)]
@@ -113,9 +111,7 @@ def _fill(
 
 
 def _take_turns(ranked: Sequence[Sequence[int]], points: Sequence[Sequence[float]], owner: Mapping[int, int]) -> Slate:
-    turns = [
-        [place for place, row in enumerate(own) if owner.get(row) == index] for index, own in enumerate(ranked)
-    ]
+    turns = [[place for place, row in enumerate(own) if owner.get(row) == index] for index, own in enumerate(ranked)]
     merged = Slate([], [], [])
     for turn in range(max(map(len, turns), default=0)):
         for index, places in enumerate(turns):
