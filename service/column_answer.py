@@ -17,7 +17,6 @@ def column_answer(answer: Answer) -> bytes:
     catalogue, fields = answer.served.catalogue, answer.fields or frozenset()
     rows = [row for shown in answer.lists for row in shown.slate.rows]
     document = {name: getattr(answer, name) for name in _NAMES}
-    document["instructions"] = [{"name": one.name, "where": one.where} for one in answer.instructions]
     document["list_lengths"] = [len(shown.slate) for shown in answer.lists]
     document["item_ids"] = [catalogue.item_ids[row] for row in rows]
     document["scores"] = [score for shown in answer.lists for score in shown.slate.scores]

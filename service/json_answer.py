@@ -20,7 +20,6 @@ def json_answer(answer: Answer) -> bytes:
     """The document that Recommendation describes."""
     lists = [orjson.Fragment(_items(answer, shown)) for shown in answer.lists]
     document = {name: getattr(answer, name) for name in _NAMES[:_SPLIT]}
-    document["instructions"] = [{"name": one.name, "where": one.where} for one in answer.instructions]
     document["items"] = None if answer.grouped else lists[0]
     document["groups"] = _groups(answer, lists) if answer.grouped else None
     document |= {name: getattr(answer, name) for name in _NAMES[_SPLIT:]}

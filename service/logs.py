@@ -60,7 +60,7 @@ def failure_fields(error: BaseException) -> dict[str, Any]:
 def configure_logs(level: str) -> None:
     """Send every logger of the process to stderr as JSON lines."""
     # Nothing of a line needs them, and to find them out costs as much as to write the line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from service.answer import RecommendationColumns
 from service.errors import PROBLEM_JSON
@@ -71,9 +72,12 @@ def reference(model: type) -> dict[str, Any]:
 
 def complete(document: dict[str, Any], settings: Settings, served: ServedRelease | None) -> dict[str, Any]:
     """Add to FastAPI's document what it cannot know; examples only once a release is served."""
-    models = [(model.__name__, "validation", TypeAdapter(model)) for model in _READ_AS_BYTES]
-    models.append((RecommendationColumns.__name__, "serialization", TypeAdapter(RecommendationColumns)))
-    _, definitions = TypeAdapter.json_schemas(models, ref_template=_REF)  # type: ignore[arg-type]
+    read: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]]
+    read = [(model.__name__, "validation", TypeAdapter(model)) for model in _READ_AS_BYTES]
+    written: JsonSchemaMode = "serialization"
+    columns: TypeAdapter[Any] = TypeAdapter(RecommendationColumns)
+    models = [*read, (RecommendationColumns.__name__, written, columns)]
+    _, definitions = TypeAdapter.json_schemas(models, ref_template=_REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(definitions["$defs"], Problem=_PROBLEM)
     for unused in ("HTTPValidationError", "ValidationError"):

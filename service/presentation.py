@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.answer import MAX_IGNORED_ITEMS, Answered
+from service.answer import MAX_IGNORED_ITEMS, Answered, UsedInstruction
 from service.exchange import Exchange
 from service.findings import Findings
 from service.instructions import Instruction
@@ -73,7 +73,7 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
         source_reason=found.source_reason,
         simulated=retriever.simulated,
         mode=request.mode,
-        instructions=found.instructions,
+        instructions=[UsedInstruction(one.name, one.where) for one in found.instructions],
         eligible=[candidates.eligible for candidates in found.candidates],
         ignored_items=found.ignored[:MAX_IGNORED_ITEMS],
         ignored_items_total=len(found.ignored),

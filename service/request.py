@@ -42,6 +42,9 @@ WHOLE = BeforeValidator(_whole)
 Positive = Annotated[int, Field(ge=1), WHOLE]
 TimeS = Annotated[int, Field(ge=0, le=MAX_TIME_S, description="epoch seconds"), WHOLE]
 
+# A tuple where a list is meant: pydantic copies the default of a field for every request, unless it is hashable.
+EMPTY: Any = ()
+
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
 
@@ -57,9 +60,9 @@ class Clauses(BaseModel):
     """What one attribute must look like: at least one of any, every one of all, not one of none."""
 
     model_config = ConfigDict(**STRICT, json_schema_extra={"minProperties": 1})
-    any: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=(), validate_default=False)
-    all: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=(), validate_default=False)
-    none: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=(), validate_default=False)
+    any: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=EMPTY, validate_default=False)
+    all: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=EMPTY, validate_default=False)
+    none: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=EMPTY, validate_default=False)
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Clauses":
@@ -108,10 +111,10 @@ class Asked(BaseModel):
 
     model_config = STRICT
     user_id: Id | None = Field(None, description="whose stored history to use")
-    instructions: Instructions = Field(default=(), description='instructions, or "standing" for the stored ones')
+    instructions: Instructions = Field(default=EMPTY, description='instructions, or "standing" for the stored ones')
     k: Positive = Field(20, description="length of the merged list, or of each group")
     mode: Mode = Field("strict", description="strict: every item satisfies; guided: instructions only steer the model")
-    exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=(), description="items never to return")
+    exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=EMPTY, description="items never to return")
     exclude_seen: bool = Field(True, description="leave out the items of the history")
     request_time_s: TimeS | None = Field(None, description="the moment the list is for, epoch seconds; default: now")
     deadline_ms: Positive | None = Field(None, description="when the answer is due")
@@ -124,7 +127,7 @@ class Asked(BaseModel):
 class RecommendRequest(Asked):
     """The body of POST /recommend."""
 
-    history: list[Event] = Field(default=(), description="events merged into the stored history by time")
+    history: list[Event] = Field(default=EMPTY, description="events merged into the stored history by time")
 
 
 class IngestEvent(BaseModel):

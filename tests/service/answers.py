@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from model.catalogue import Catalogue
+from service.answer import UsedInstruction
 from service.compliance import Compliance
 from service.instructions import Instruction
 from service.item_json import ItemJson
@@ -47,7 +48,12 @@ def answer(lists, *, asked=None, history=(6,), **changes):
     shown = [shown_list(one) for one in lists]
     values = {
         **{"request_id": "r-1", "release": "r", "source": "model", "source_reason": None, "simulated": "nothing"},
-        **{"mode": "strict", "instructions": instructions, "eligible": [5], "ignored_items": []},
+        **{
+            "mode": "strict",
+            "instructions": [UsedInstruction(one.name, one.where) for one in instructions],
+            "eligible": [5],
+            "ignored_items": [],
+        },
         **{"ignored_items_total": 0, "history_events_used": 1, "history_source": "body", "took_ms": 1.5},
         **{"warnings": [], "served": served(), "asked": instructions or [Instruction("any item")], "lists": shown},
         **{"grouped": False, "history_rows": np.array(history) if history else None, "played": (), "fields": None},
