@@ -8,7 +8,7 @@ import numpy as np
 
 from model.climber_pilot.inference import RetrievalRequest
 from service.admission import Deadline
-from service.answer import Recommendation, SourceReason, ignored_items
+from service.answer import SourceReason, ignored_items
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.errors import OverloadedError, StoreLateError, StoreUnavailableError
@@ -19,7 +19,7 @@ from service.history import known_rows, use_history
 from service.history_codec import HistoryEvent
 from service.instructions import standing_instructions
 from service.logs import failure_fields
-from service.presentation import present
+from service.presentation import Answer, present
 from service.releases import Releases
 from service.request import RecommendRequest
 from service.settings import Settings
@@ -42,7 +42,7 @@ class Pipeline:
     batcher: Batcher
     fallback: Fallback
 
-    async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Recommendation:
+    async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Answer:
         """The answer to a checked request; raises InvalidRequestError, NotReadyError or StoreUnavailableError."""
         found = Findings(self.releases.served)
         self.users.serve(found.served)
@@ -171,13 +171,12 @@ class Pipeline:
             return "model_error"
         return None
 
-    def _record(self, answer: Recommendation, exchange: Exchange) -> None:
+    def _record(self, answer: Answer, exchange: Exchange) -> None:
         self.telemetry.recommendations.labels(answer.source, answer.mode).inc()
         if answer.source == "fallback":
             self.telemetry.fallbacks.labels(answer.source_reason).inc()
-        shown = [item for group in answer.groups or () for item in group.items] + (answer.items or [])
-        self.telemetry.items_served.inc(len(shown))
+        self.telemetry.items_served.inc(answer.num_items)
         if answer.mode == "strict":
-            self.telemetry.noncompliant_items.inc(sum(not item.satisfies_instruction for item in shown))
+            self.telemetry.noncompliant_items.inc(answer.num_noncompliant)
         exchange.notes.update(source=answer.source, source_reason=answer.source_reason, release=answer.release)
-        exchange.notes.update(items=len(shown), history_events=answer.history_events_used)
+        exchange.notes.update(items=answer.num_items, history_events=answer.history_events_used)

@@ -16,8 +16,10 @@ from model.catalogue import Catalogue
 from model.climber_pilot.inference import Retriever
 from model.condition import Condition, ConditionError
 from model.release import ReleaseError, current_release
+from service.compliance import Compliance
 from service.errors import NotReadyError
 from service.instructions import InstructionCache
+from service.item_json import ItemJson
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -52,6 +54,16 @@ class ServedRelease:
     def value_counts(self) -> np.ndarray:
         """int64 [num_values]: how many items have each value."""
         return np.bincount(self.catalogue.value_ids, minlength=self.catalogue.num_values)
+
+    @cached_property
+    def compliance(self) -> Compliance:
+        """Checks every item before it is shown."""
+        return Compliance(self.catalogue)
+
+    @cached_property
+    def item_json(self) -> ItemJson:
+        """The items as answers write them."""
+        return ItemJson(self.catalogue)
 
 
 class Releases:

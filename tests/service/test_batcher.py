@@ -35,12 +35,8 @@ class Model:
         if any(POISON in history.rows for history in histories):
             raise RuntimeError("poison")
         self.encoded.append(len(histories))
-        return [
-            old
-            if old is not None and np.array_equal(old.rows, history.rows)
-            else UserState(history.rows, history.time_s)
-            for history, old in zip(histories, previous, strict=True)
-        ]
+        assert len(histories) == len(previous)
+        return [UserState(history.rows, history.time_s) for history in histories]
 
     def retrieve(self, requests):
         assert self.go.wait(30)
