@@ -16,7 +16,7 @@ from service.state_cache import CachedUser
 class Job:
     """One waiting request, or with `asked` None a user's state wanted for its own sake.
 
-    previous: the state known of the user, of this history or of another. state: the one computed, or the one that
+    previous: the state known of the user when the batch begins, of this history or of another. state: the one computed, or the one that
         `asked` carries. outcome: candidates per condition, or the exception that came instead.
     """
 
@@ -24,9 +24,9 @@ class Job:
     asked: RetrievalRequest | None
     history: UsedHistory
     user: CachedUser
-    previous: UserState | None
     arrived_s: float
     future: asyncio.Future
+    previous: UserState | None = None
     state: UserState | None = None
     outcome: Any = None
 

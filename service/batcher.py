@@ -45,7 +45,7 @@ class Batcher:
         if len(self._queue) >= self._max_queue:
             raise OverloadedError(f"{self._max_queue} requests wait for the model already")
         future = self._waiters.add(due_s)
-        self._queue.append(Job(served, asked, history, user, user.state, time.monotonic(), future))
+        self._queue.append(Job(served, asked, history, user, time.monotonic(), future))
         if not self._busy and not self._planned:
             # At the end of this turn of the event loop: requests that were woken together are asked together.
             self._planned = True
@@ -63,7 +63,7 @@ class Batcher:
         """Compute a user's state once the model is idle."""
         await self.idle()
         future = self._waiters.add(math.inf)
-        self._begin([Job(served, None, user.history, user, user.state, time.monotonic(), future)])
+        self._begin([Job(served, None, user.history, user, time.monotonic(), future)])
         await future
 
     def _next(self) -> None:
@@ -91,6 +91,8 @@ class Batcher:
 
     def _begin(self, batch: list[Job]) -> None:
         self._busy = True
+        for job in batch:
+            job.previous = job.user.state  # an earlier batch may have computed it meanwhile
         self._releases.submit(self._run, asyncio.get_running_loop(), batch)
 
     def _run(self, loop: asyncio.AbstractEventLoop, batch: list[Job]) -> None:
