@@ -16,8 +16,9 @@ from service.state_cache import CachedUser
 class Job:
     """One waiting request, or with `asked` None a user's state wanted for its own sake.
 
-    previous: the state known of the user when the batch begins, of this history or of another. state: the one computed, or the one that
-        `asked` carries. outcome: candidates per condition, or the exception that came instead.
+    previous: the state known of the user when the batch begins, of this history or of another.
+    state: the one computed, or the one that `asked` carries.
+    outcome: candidates per condition, or the exception that came instead.
     """
 
     served: ServedRelease
