@@ -26,8 +26,10 @@ from service.exchange import ExchangeMiddleware
 from service.openapi import complete
 from service.routes import attributes, events, health, items, metrics, recommend, users
 from service.settings import Settings
+from service.shortcut import Shortcut
 
 ROUTES = (recommend, events, users, items, attributes, health, metrics)
+SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
 
 
 def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None) -> FastAPI:
@@ -54,6 +56,7 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
     app.state.service = service
     for route in ROUTES:
         app.include_router(route.router)
+    app.add_middleware(Shortcut, endpoints=SHORTCUTS, on_refused=_problem)
     app.add_middleware(ExchangeMiddleware, telemetry=service.telemetry)
     app.add_exception_handler(ServiceError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)

@@ -1,11 +1,13 @@
 """Body: reads a bounded JSON body and validates it straight from its bytes."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from service.errors import (
     BadJsonError,
@@ -15,9 +17,11 @@ from service.errors import (
     UnsupportedMediaTypeError,
     field_errors,
 )
+from service.media_types import JSON
 from service.settings import Settings
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 async def read_body(
@@ -27,18 +31,23 @@ async def read_body(
 
     `tags`: names of union members of the model, left out of field paths.
     """
-    _check_headers(request, settings.max_body_bytes)
+    return await read_either_body(request, {JSON: model}, settings, tags)
+
+
+async def read_either_body(
+    request: Request, models: Mapping[str, type[BodyModel]], settings: Settings, tags: Iterable[str] = ()
+) -> BodyModel:
+    """As read_body, with a model for each media type that a client may send."""
+    media_type = _check_headers(request.scope["headers"], tuple(models), settings.max_body_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout_ms / 1000):
-            body = await _read(request, settings.max_body_bytes)
+            body = await _read(request.receive, settings.max_body_bytes)
     except TimeoutError:
         raise BodyTimeoutError(
             f"expected the whole body within {settings.body_timeout_ms} ms", headers=_CLOSE
         ) from None
-    except ClientDisconnect:
-        raise BadJsonError("the client closed the connection before the body was complete") from None
     try:
-        return model.model_validate_json(body)
+        return models[media_type].model_validate_json(body)
     except ValidationError as error:
         faults = field_errors(error, tags)
         if any(fault.code == "json_invalid" for fault in faults):
@@ -50,27 +59,48 @@ async def read_body(
 _CLOSE = {"connection": "close"}
 
 
-def _check_headers(request: Request, max_body_bytes: int) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    if media_type.strip().lower() != "application/json":
-        raise UnsupportedMediaTypeError(f"expected content-type application/json, got {media_type.strip() or 'none'}")
+def _check_headers(headers: RawHeaders, media_types: tuple[str, ...], max_body_bytes: int) -> str:
+    """The media type of the body."""
+    content_type, encoding, length = b"", b"identity", b"0"
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-length":
+            length = value
+        elif name == b"content-encoding":
+            encoding = value
+    media_type = _media_type(content_type, media_types)
+    if encoding.strip().lower() != b"identity":
+        raise UnsupportedMediaTypeError(f"expected no content-encoding, got {encoding.decode('latin-1')}")
+    if length.isdigit() and int(length) > max_body_bytes:
+        raise BodyTooLargeError(f"expected at most {max_body_bytes} bytes, got {length.decode()}", headers=_CLOSE)
+    return media_type
+
+
+@lru_cache(maxsize=256)
+def _media_type(content_type: bytes, media_types: tuple[str, ...]) -> str:
+    media_type, _, parameters = content_type.decode("latin-1").partition(";")
+    found = media_type.strip().lower()
+    if found not in media_types:
+        expected = " or ".join(media_types)
+        raise UnsupportedMediaTypeError(f"expected content-type {expected}, got {media_type.strip() or 'none'}")
     charset = dict(part.strip().lower().partition("=")[::2] for part in parameters.split(";")).get("charset", "utf-8")
     if charset.strip('"') not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaTypeError(f"expected charset utf-8, got {charset}")
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise UnsupportedMediaTypeError(f"expected no content-encoding, got {encoding}")
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > max_body_bytes:
-        raise BodyTooLargeError(f"expected at most {max_body_bytes} bytes, got {length}", headers=_CLOSE)
+    return found
 
 
-async def _read(request: Request, max_body_bytes: int) -> bytes:
+async def _read(receive: Receive, max_body_bytes: int) -> bytes:
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadJsonError("the client closed the connection before the body was complete")
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > max_body_bytes:
             raise BodyTooLargeError(f"expected at most {max_body_bytes} bytes, got more", headers=_CLOSE)
         chunks.append(chunk)
+        more = message.get("more_body", False)
     return b"".join(chunks)

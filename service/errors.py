@@ -2,6 +2,7 @@
 
 ServiceError
 ├── BadJsonError               400 malformed_json        the body is not JSON
+├── NotAcceptableError         406 not_acceptable        no form of the answer that the client accepts
 ├── BodyTimeoutError           408 body_timeout          the body did not arrive in time
 ├── BodyTooLargeError          413 body_too_large
 ├── UnsupportedMediaTypeError  415 unsupported_media_type
@@ -18,7 +19,7 @@ ServiceError
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import orjson
 from pydantic import ValidationError
@@ -81,6 +82,12 @@ class MethodNotAllowedError(ServiceError):
     status, code, title = 405, "method_not_allowed", "Method not allowed"
 
 
+class NotAcceptableError(ServiceError):
+    """The accept header names no media type that the service can answer with."""
+
+    status, code, title = 406, "not_acceptable", "Not acceptable"
+
+
 class BodyTimeoutError(ServiceError):
     """The client sent its body too slowly."""
 
@@ -94,7 +101,7 @@ class BodyTooLargeError(ServiceError):
 
 
 class UnsupportedMediaTypeError(ServiceError):
-    """The body is not declared as plain application/json."""
+    """The body is not declared as a media type that the path takes, or is compressed."""
 
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
@@ -168,7 +175,7 @@ def problem_response(error: ServiceError, request_id: str) -> Response:
         "status": error.status,
         "detail": error.detail,
         "code": error.code,
-        "errors": [asdict(fault) for fault in error.errors],
+        "errors": list(error.errors),
         "request_id": request_id,
     }
     return Response(orjson.dumps(document), error.status, headers=error.headers, media_type=PROBLEM_JSON)

@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 import traceback
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -31,7 +32,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
         fields: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "time": f"{_to_the_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
@@ -40,6 +41,11 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             fields.update(failure_fields(record.exc_info[1]))
         return orjson.dumps(fields, default=str).decode()
+
+
+@lru_cache(maxsize=2)
+def _to_the_second(time_s: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time_s))
 
 
 def failure_fields(error: BaseException) -> dict[str, Any]:
@@ -53,6 +59,8 @@ def failure_fields(error: BaseException) -> dict[str, Any]:
 
 def configure_logs(level: str) -> None:
     """Send every logger of the process to stderr as JSON lines."""
+    # Nothing of a line needs them, and to find them out costs as much as to write the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

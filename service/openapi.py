@@ -7,24 +7,30 @@ import time
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
+from service.answer import RecommendationColumns
 from service.errors import PROBLEM_JSON
+from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
 from service.request import IngestRequest, RecommendRequest
+from service.request_columns import RecommendColumns
 from service.settings import Settings
 
+_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest)
 _REF = "#/components/schemas/{model}"
 _MEANING = {
     400: "the body is not JSON",
     404: "there is no such item",
+    406: "the accept header names no media type that can be answered",
     408: "the body did not arrive in time",
     413: "the body is too large",
-    415: "the body is not application/json",
+    415: "the body is of no media type that the path takes",
     422: "a field is missing, wrong or contradicts another; `errors` names it",
     503: "not ready, overloaded, or the history store is away; see retry-after",
 }
+_COLUMN_OF = {"item_ids": "item_id", "event_times_s": "event_time_s"}
 _FIELD_ERROR = {
     "type": "object",
     "required": ["field", "message", "code"],
@@ -53,33 +59,48 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _MEANING[status], "content": content} for status in statuses}
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """`openapi_extra` of an operation whose body is read as bytes."""
-    schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+def json_body(model: type[BaseModel], columns: type[BaseModel] | None = None) -> dict[str, Any]:
+    """`openapi_extra` of an operation whose body is read as bytes; columns: its model as columns."""
+    models = {JSON: model} if columns is None else {JSON: model, COLUMNS: columns}
+    return {"requestBody": {"required": True, "content": {name: reference(one) for name, one in models.items()}}}
+
+
+def reference(model: type) -> dict[str, Any]:
+    """The content of a media type: a schema of the document."""
+    return {"schema": {"$ref": _REF.format(model=model.__name__)}}
 
 
 def complete(document: dict[str, Any], settings: Settings, served: ServedRelease | None) -> dict[str, Any]:
     """Add to FastAPI's document what it cannot know; examples only once a release is served."""
-    models = [(RecommendRequest, "validation"), (IngestRequest, "validation")]
-    _, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]
+    read: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]]
+    read = [(model.__name__, "validation", TypeAdapter(model)) for model in _READ_AS_BYTES]
+    written: JsonSchemaMode = "serialization"
+    columns: TypeAdapter[Any] = TypeAdapter(RecommendationColumns)
+    models = [*read, (RecommendationColumns.__name__, written, columns)]
+    _, definitions = TypeAdapter.json_schemas(models, ref_template=_REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(definitions["$defs"], Problem=_PROBLEM)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    properties = schemas["RecommendRequest"]["properties"]
-    properties["k"]["maximum"] = settings.max_k
-    properties["history"]["maxItems"] = settings.max_history_events
+    schemas["RecommendRequest"]["properties"]["history"]["maxItems"] = settings.max_history_events
+    for column in schemas["HistoryColumns"]["properties"].values():
+        column["maxItems"] = settings.max_history_events
     schemas["IngestRequest"]["properties"]["events"]["maxItems"] = settings.max_ingest_events
+    for model in (RecommendRequest, RecommendColumns):
+        _limit(schemas[model.__name__]["properties"], settings)
+    if served is not None:
+        _add_examples(document["paths"], served)
+    return document
+
+
+def _limit(properties: dict[str, Any], settings: Settings) -> None:
+    properties["k"]["maximum"] = settings.max_k
     for form in properties["instructions"]["oneOf"]:
         if form.get("type") == "array":
             form["maxItems"] = settings.max_instructions
     for form in properties["deadline_ms"]["anyOf"]:
         if form.get("type") == "integer":
             form["maximum"] = settings.max_deadline_ms
-    if served is not None:
-        _add_examples(document["paths"], served)
-    return document
 
 
 def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
@@ -94,10 +115,17 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
         "stored_history": {"user_id": "ada", "instructions": "standing", "k": 10},
         "instructions": {"history": history, "instructions": asked, "k": 10},
         "groups": {"history": history, "instructions": asked, "k": 5, "group_by_instruction": True},
+        "few_fields": {"history": history, "instructions": asked, "k": 10, "fields": ["title"]},
     }
+    columns = {name: [event[entry] for event in history] for name, entry in _COLUMN_OF.items()}
+    as_columns = {"history_as_columns": {"history": columns, "instructions": asked, "k": 10, "fields": ["title"]}}
     event = {"event_id": "example-1", "user_id": "ada", **history[0], "type": "play"}
-    for path, examples in (("/recommend", recommend), ("/events", {"one_play": {"events": [event]}})):
-        content = paths[path]["post"]["requestBody"]["content"]["application/json"]
+    for path, media_type, examples in (
+        ("/recommend", JSON, recommend),
+        ("/recommend", COLUMNS, as_columns),
+        ("/events", JSON, {"one_play": {"events": [event]}}),
+    ):
+        content = paths[path]["post"]["requestBody"]["content"][media_type]
         content["examples"] = {name: {"value": value} for name, value in examples.items()}
     for path, method, value in (
         ("/items/{item_id}", "get", items[0]),

@@ -1,89 +1,104 @@
-"""Presentation: what was found for a request -> the Recommendation its client reads."""
+"""Presentation: what was found for a request -> the Answer, ready to be written as JSON or as columns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from service.answer import MAX_IGNORED_ITEMS, Group, Recommendation, SlateItem, UsedInstruction
+from service.answer import MAX_IGNORED_ITEMS, Answered, UsedInstruction
 from service.exchange import Exchange
 from service.findings import Findings
-from service.reasons import reasons
+from service.instructions import Instruction
+from service.reasons import nearest_recent
+from service.releases import ServedRelease
 from service.request import RecommendRequest
-from service.slate import Choice, merge_slate
+from service.slate import Slate, merge_slate
 
 
-def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> Recommendation:
-    """Order the candidates into one merged list or into groups, and say all that the answer must say."""
-    lists = _ordered(request, found)
-    presented = [_items(choices, found) for choices in lists]
-    for items, place in zip(presented, _places(request, found), strict=True):
-        if len(items) < request.k:
-            message = f"{len(items)} items of {request.k}{place}: no other is eligible"
-            found.warn("fewer_items_than_k", message)
-    read = found.served.retriever.max_history
-    return Recommendation(
+@dataclass(frozen=True)
+class ShownList:
+    """A slate, and per place whether the item satisfies the instruction that chose it."""
+
+    slate: Slate
+    satisfied: list[bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Answered):
+    """Everything an answer says, before it has a form. lists: one, or one per instruction where grouped.
+
+    asked: the instruction behind each index, also where the client gave none; history_rows: what reasons speak of,
+    None where popularity made the lists; played: history items that may be among the lists, empty where they are left
+    out; fields: what the client wants of an item, None for what its form has.
+    """
+
+    served: ServedRelease
+    asked: Sequence[Instruction]
+    lists: list[ShownList]
+    grouped: bool
+    history_rows: np.ndarray | None
+    played: Collection[int]
+    fields: frozenset[str] | None
+
+    @property
+    def num_items(self) -> int:
+        """Items of all lists."""
+        return sum(len(one.slate) for one in self.lists)
+
+    @property
+    def num_noncompliant(self) -> int:
+        """Items that do not satisfy their instruction."""
+        return sum(one.satisfied.count(False) for one in self.lists)
+
+    def nearest(self, slate: Slate) -> list[int] | None:
+        """Per place the recent item it is nearest to, None where popularity made the list."""
+        if self.history_rows is None:
+            return None
+        return nearest_recent(self.served.retriever.vectors, slate.rows, self.history_rows)
+
+
+def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> Answer:
+    """Order the candidates into one merged list or into groups, and find out all that the answer must say."""
+    slates, asked = _ordered(request, found), found.asked
+    for index, slate in enumerate(slates):
+        if len(slate) < request.k:
+            place = f" for {asked[index].name}" if request.group_by_instruction else ""
+            found.warn("fewer_items_than_k", f"{len(slate)} items of {request.k}{place}: no other is eligible")
+    made_by_model, rows = found.source == "model", found.history.rows
+    retriever = found.served.retriever
+    return Answer(
         request_id=exchange.request_id,
         release=found.served.release_id,
         source=found.source,
         source_reason=found.source_reason,
-        simulated=found.served.retriever.simulated,
+        simulated=retriever.simulated,
         mode=request.mode,
         instructions=[UsedInstruction(one.name, one.where) for one in found.instructions],
-        items=None if request.group_by_instruction else presented[0],
-        groups=_groups(presented, found) if request.group_by_instruction else None,
         eligible=[candidates.eligible for candidates in found.candidates],
         ignored_items=found.ignored[:MAX_IGNORED_ITEMS],
         ignored_items_total=len(found.ignored),
-        history_events_used=min(len(found.history.rows), read) if found.source == "model" else 0,
+        history_events_used=min(len(rows), retriever.max_history) if made_by_model else 0,
         history_source=found.history.source,
-        took_ms=round(exchange.took_ms, 3),
         warnings=found.warnings,
+        served=found.served,
+        asked=asked,
+        lists=[_shown(slate, found, asked) for slate in slates],
+        grouped=request.group_by_instruction,
+        history_rows=rows if made_by_model else None,
+        played=set(rows.tolist()) if made_by_model and not request.exclude_seen else (),
+        fields=None if request.fields is None else frozenset(request.fields),
+        took_ms=round(exchange.took_ms, 3),
     )
 
 
-def _ordered(request: RecommendRequest, found: Findings) -> list[list[Choice]]:
-    if not request.group_by_instruction:
-        rows = [candidates.rows for candidates in found.candidates]
-        scores = [candidates.scores for candidates in found.candidates]
-        return [merge_slate(rows, scores, [one.quota for one in found.asked], request.k)]
-    return [
-        [Choice(int(row), float(score), index) for row, score in zip(own.rows, own.scores, strict=True)]
-        for index, own in enumerate(found.candidates)
-    ]
+def _ordered(request: RecommendRequest, found: Findings) -> list[Slate]:
+    if request.group_by_instruction:
+        return [Slate.of(own.rows, own.scores, index) for index, own in enumerate(found.candidates)]
+    rows = [candidates.rows for candidates in found.candidates]
+    scores = [candidates.scores for candidates in found.candidates]
+    return [merge_slate(rows, scores, [one.quota for one in found.asked], request.k)]
 
 
-def _places(request: RecommendRequest, found: Findings) -> list[str]:
-    if not request.group_by_instruction:
-        return [""]
-    return [f" for {instruction.name}" for instruction in found.asked]
-
-
-def _items(choices: Sequence[Choice], found: Findings) -> list[SlateItem]:
-    catalogue = found.served.catalogue
-    rows = np.array([choice.row for choice in choices], dtype=np.int64)
-    chosen_by = np.array([choice.instruction for choice in choices], dtype=np.int64)
-    satisfied = np.ones(len(rows), dtype=bool)
-    for index, instruction in enumerate(found.asked):
-        own = chosen_by == index
-        satisfied[own] = catalogue.satisfying(instruction.condition, rows[own])
-    followed = [found.asked[choice.instruction] if ok else None for choice, ok in zip(choices, satisfied, strict=True)]
-    told = reasons(found.served, rows, found.history.rows, followed, found.source)
-    return [
-        SlateItem(
-            item_id=catalogue.item_ids[choice.row],
-            title=catalogue.titles[choice.row],
-            score=choice.score,
-            instruction=choice.instruction if found.instructions else None,
-            instruction_name=found.instructions[choice.instruction].name if found.instructions else None,
-            satisfies_instruction=bool(satisfied[position]),
-            reason=told[position],
-            attributes=catalogue.describe(choice.row),
-        )
-        for position, choice in enumerate(choices)
-    ]
-
-
-def _groups(presented: Sequence[list[SlateItem]], found: Findings) -> list[Group]:
-    if not found.instructions:
-        return [Group(None, None, presented[0])]
-    return [Group(index, one.name, presented[index]) for index, one in enumerate(found.instructions)]
+def _shown(slate: Slate, found: Findings, asked: Sequence[Instruction]) -> ShownList:
+    conditions = [instruction.condition for instruction in asked]
+    return ShownList(slate, found.served.compliance.flags(conditions, slate.instructions, slate.rows))

@@ -4,36 +4,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.answer import Source
 from service.instructions import Instruction
-from service.releases import ServedRelease
 
 RECENT_ITEMS = 50
+POPULAR = "popular with all listeners"
+PLAYED = "in your history"
+NEAR = "near your recent "
+SEPARATOR = "; "
 
 
-def reasons(
-    served: ServedRelease,
-    rows: np.ndarray,
-    history_rows: np.ndarray,
-    followed: Sequence[Instruction | None],
-    source: Source,
-) -> list[str]:
-    """One sentence per row; followed: the instruction that a row satisfies, None for no instruction or one missed.
-
-    "near" is the item with the largest inner product among the history's last RECENT_ITEMS different ones.
-    """
-    clauses = ["" if one is None or not one.where else f"satisfies {one.describe()}" for one in followed]
-    popular = ["popular with all listeners"] * len(rows)
-    grounds = _nearest(served, rows, history_rows) if source == "model" else popular
-    return ["; ".join(part for part in parts if part) for parts in zip(clauses, grounds, strict=True)]
+def clause_of(instruction: Instruction) -> str:
+    """What is said first of an item that satisfies its instruction; empty for any item."""
+    return f"satisfies {instruction.describe()}" if instruction.where else ""
 
 
-def _nearest(served: ServedRelease, rows: np.ndarray, history_rows: np.ndarray) -> list[str]:
-    recent = np.array(list(dict.fromkeys(history_rows[::-1].tolist()))[:RECENT_ITEMS], dtype=np.int64)
-    vectors, catalogue = served.retriever.vectors, served.catalogue
-    nearest = recent[(vectors[rows] @ vectors[recent].T).argmax(axis=1)] if len(rows) else recent[:0]
-    played = np.isin(rows, history_rows)
-    return [
-        "in your history" if seen else f"near your recent {catalogue.titles[row] or catalogue.item_ids[row]}"
-        for row, seen in zip(nearest.tolist(), played.tolist(), strict=True)
-    ]
+def nearest_recent(vectors: np.ndarray, rows: Sequence[int], history_rows: np.ndarray) -> list[int]:
+    """Per row the item of the history's last RECENT_ITEMS different ones with the largest inner product."""
+    if not rows:
+        return []
+    recent = np.array(_recent(history_rows), dtype=np.int64)
+    plain = np.asarray(vectors)  # the rows of a memory map would be memory maps again, and slow
+    products = plain.take(rows, axis=0) @ plain.take(recent, axis=0).T
+    return recent.take(products.argmax(axis=1)).tolist()
+
+
+def _recent(history_rows: np.ndarray) -> list[int]:
+    """Newest first. Twice as many events hold enough different items as a rule, so most of a history is not read."""
+    span = 2 * RECENT_ITEMS
+    while True:
+        found = dict.fromkeys(history_rows[-span:][::-1].tolist())
+        if len(found) >= RECENT_ITEMS or span >= len(history_rows):
+            return list(found)[:RECENT_ITEMS]
+        span *= 4

@@ -16,7 +16,10 @@ from model.catalogue import Catalogue
 from model.climber_pilot.inference import Retriever
 from model.condition import Condition, ConditionError
 from model.release import ReleaseError, current_release
+from service.compliance import Compliance
 from service.errors import NotReadyError
+from service.instructions import InstructionCache
+from service.item_json import ItemJson
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -43,9 +46,24 @@ class ServedRelease:
         return self.retriever.release.release_id
 
     @cached_property
+    def instructions(self) -> InstructionCache:
+        """Instructions that were parsed for this release."""
+        return InstructionCache(self.catalogue)
+
+    @cached_property
     def value_counts(self) -> np.ndarray:
         """int64 [num_values]: how many items have each value."""
         return np.bincount(self.catalogue.value_ids, minlength=self.catalogue.num_values)
+
+    @cached_property
+    def compliance(self) -> Compliance:
+        """Checks every item before it is shown."""
+        return Compliance(self.catalogue)
+
+    @cached_property
+    def item_json(self) -> ItemJson:
+        """The items as answers write them."""
+        return ItemJson(self.catalogue)
 
 
 class Releases:
@@ -77,6 +95,12 @@ class Releases:
             self.failure = f"{getattr(error, 'code', 'unreadable')}{place}: {error}"
             logger.critical("release_refused", extra={"reason": self.failure})
             return
+        self.put_in_force(served)
+
+    def put_in_force(self, served: ServedRelease) -> None:
+        """Serve a loaded release from now on; requests under way end with the one they began with."""
+        if self._served is not None:
+            self._telemetry.release.remove(self._served.release_id)
         self._served = served
         self._telemetry.ready.set(1)
         self._telemetry.release.labels(served.release_id).set(1)
@@ -85,6 +109,10 @@ class Releases:
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function on the model thread. A call cancelled before its turn never runs."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    def submit(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function on the model thread and hear nothing of it; cheaper than `run`, for one that reports back."""
+        self._executor.submit(function, *arguments)
 
     def close(self) -> None:
         """Let the model thread end; what waits for it is dropped."""

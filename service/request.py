@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from model.condition import OPERATORS
 from service.errors import FieldError, InvalidRequestError
 from service.settings import Settings
 
@@ -28,6 +29,7 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_
 Key = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_NO_NUL)]
 Mode = Literal["strict", "guided"]
+ItemField = Literal["title", "reason", "attributes"]
 
 
 def _whole(value: Any) -> Any:
@@ -39,6 +41,9 @@ def _whole(value: Any) -> Any:
 WHOLE = BeforeValidator(_whole)
 Positive = Annotated[int, Field(ge=1), WHOLE]
 TimeS = Annotated[int, Field(ge=0, le=MAX_TIME_S, description="epoch seconds"), WHOLE]
+
+# A tuple where a list is meant: pydantic copies the default of a field for every request, unless it is hashable.
+EMPTY: Any = ()
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -55,9 +60,9 @@ class Clauses(BaseModel):
     """What one attribute must look like: at least one of any, every one of all, not one of none."""
 
     model_config = ConfigDict(**STRICT, json_schema_extra={"minProperties": 1})
-    any: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=[], validate_default=False)
-    all: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=[], validate_default=False)
-    none: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=[], validate_default=False)
+    any: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=EMPTY, validate_default=False)
+    all: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=EMPTY, validate_default=False)
+    none: Annotated[list[Value], Field(min_length=1, max_length=1000)] = Field(default=EMPTY, validate_default=False)
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Clauses":
@@ -78,7 +83,12 @@ class InstructionBody(BaseModel):
 
     def client_form(self) -> dict[str, dict[str, list[str]]]:
         """`where` as the catalogue parses it."""
-        return {name: clauses.model_dump(exclude_unset=True) for name, clauses in self.where.items()}
+        return {
+            name: {
+                operator: getattr(clauses, operator) for operator in OPERATORS if operator in clauses.model_fields_set
+            }
+            for name, clauses in self.where.items()
+        }
 
 
 # Marks that pydantic puts into the path of a fault: the two forms of `instructions`, a wrong key.
@@ -96,20 +106,28 @@ Instructions = Annotated[
 ]
 
 
-class RecommendRequest(BaseModel):
-    """The body of POST /recommend."""
+class Asked(BaseModel):
+    """What both forms of POST /recommend have in common."""
 
     model_config = STRICT
     user_id: Id | None = Field(None, description="whose stored history to use")
-    history: list[Event] = Field(default=[], description="events merged into the stored history by time")
-    instructions: Instructions = Field(default=[], description='instructions, or "standing" for the stored ones')
+    instructions: Instructions = Field(default=EMPTY, description='instructions, or "standing" for the stored ones')
     k: Positive = Field(20, description="length of the merged list, or of each group")
     mode: Mode = Field("strict", description="strict: every item satisfies; guided: instructions only steer the model")
-    exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=[], description="items never to return")
+    exclude: Annotated[list[Id], Field(max_length=10_000)] = Field(default=EMPTY, description="items never to return")
     exclude_seen: bool = Field(True, description="leave out the items of the history")
     request_time_s: TimeS | None = Field(None, description="the moment the list is for, epoch seconds; default: now")
     deadline_ms: Positive | None = Field(None, description="when the answer is due")
     group_by_instruction: bool = Field(False, description="one list per instruction instead of a merged one")
+    fields: Annotated[list[ItemField], Field(max_length=3)] | None = Field(
+        None, description="what is told of an item beside id and score; default: all in JSON, nothing in columns"
+    )
+
+
+class RecommendRequest(Asked):
+    """The body of POST /recommend."""
+
+    history: list[Event] = Field(default=EMPTY, description="events merged into the stored history by time")
 
 
 class IngestEvent(BaseModel):
@@ -133,8 +151,11 @@ class IngestRequest(BaseModel):
     events: Annotated[list[IngestEvent], Field(min_length=1)]
 
 
-def check_request(request: RecommendRequest, settings: Settings) -> None:
-    """Raise InvalidRequestError where the request passes a limit of this deployment or contradicts itself."""
+def check_request(request: RecommendRequest, settings: Settings, time_field: str = "history.{}.event_time_s") -> None:
+    """Raise InvalidRequestError where the request passes a limit of this deployment or contradicts itself.
+
+    time_field: what the client calls the time of an event, by its index.
+    """
     faults = _too_large("k", request.k, settings.max_k)
     faults += _too_many("history", request.history, settings.max_history_events)
     if request.deadline_ms is not None:
@@ -143,7 +164,7 @@ def check_request(request: RecommendRequest, settings: Settings) -> None:
         faults += _too_many("instructions", request.instructions, settings.max_instructions)
         faults += _quota_faults(request.instructions, request.k, request.group_by_instruction)
     if not faults:
-        faults = _future_faults("history", request.history, settings)
+        faults = _future_faults(time_field, request.history, settings)
     if faults:
         raise InvalidRequestError(faults)
 
@@ -151,7 +172,7 @@ def check_request(request: RecommendRequest, settings: Settings) -> None:
 def check_events(request: IngestRequest, settings: Settings) -> None:
     """Raise InvalidRequestError where the batch is too long or an event lies in the future."""
     faults = _too_many("events", request.events, settings.max_ingest_events)
-    faults = faults or _future_faults("events", request.events, settings)
+    faults = faults or _future_faults("events.{}.event_time_s", request.events, settings)
     if faults:
         raise InvalidRequestError(faults)
 
@@ -180,11 +201,11 @@ def _quota_faults(instructions: Sequence[InstructionBody], k: int, grouped: bool
     return [FieldError("instructions", message, "quota_exceeds_k")] if total > k else []
 
 
-def _future_faults(field: str, events: Sequence[Event | IngestEvent], settings: Settings) -> list[FieldError]:
+def _future_faults(time_field: str, events: Sequence[Event | IngestEvent], settings: Settings) -> list[FieldError]:
     latest_s = int(time.time()) + settings.max_event_future_s
     message = f"expected at most {settings.max_event_future_s} s after now ({latest_s}), got "
     return [
-        FieldError(f"{field}.{index}.event_time_s", message + str(event.event_time_s), "time_in_future")
+        FieldError(time_field.format(index), message + str(event.event_time_s), "time_in_future")
         for index, event in enumerate(events)
         if event.event_time_s > latest_s
     ]

@@ -10,34 +10,50 @@ An item appears once. With at least min(k, eligible) candidates per instruction 
 any instruction) items.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One place of a slate: a catalogue row, its score, and the index of the instruction that chose it."""
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """Catalogue rows in the order to show, their scores, and the index of the instruction that chose each.
 
-    row: int
-    score: float
-    instruction: int
+    Plain lists: for the few dozen places of a slate they are faster than arrays.
+    """
+
+    rows: list[int]
+    scores: list[float]
+    instructions: list[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, row: int, score: float, instruction: int) -> None:
+        """Put an item at the end."""
+        self.rows.append(row)
+        self.scores.append(score)
+        self.instructions.append(instruction)
+
+    @classmethod
+    def of(cls, rows: np.ndarray, scores: np.ndarray, instruction: int) -> "Slate":
+        """The candidates of one instruction as they are, best first."""
+        return cls(rows.tolist(), scores.tolist(), [instruction] * len(rows))
 
 
-def merge_slate(
-    rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], quotas: Sequence[int], k: int
-) -> list[Choice]:
+def merge_slate(rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], quotas: Sequence[int], k: int) -> Slate:
     """The merged list. rows, scores: one array per instruction, best first; quotas: 0 for none, at most k in all."""
     if sum(quotas) > k:
         raise ValueError(f"expected quotas of at most k = {k} in all, got {sum(quotas)}")
-    ranked = [list(map(int, own)) for own in rows]
-    owner = _fill(ranked, _promise(ranked, quotas), k)
-    taken: list[list[Choice]] = []
-    for index, own in enumerate(ranked):
-        pairs = zip(own, scores[index], strict=True)
-        taken.append([Choice(row, float(score), index) for row, score in pairs if owner.get(row) == index])
-    return _take_turns(taken)
+    if len(rows) == 1:
+        return Slate.of(rows[0][:k], scores[0][:k], 0)
+    ranked, points = [own.tolist() for own in rows], [own.tolist() for own in scores]
+    owner = _promise(ranked, quotas) if any(quotas) else {}
+    promised = len(owner)
+    filled = _fill(ranked, points, owner, k)
+    # Without promises the order of filling is the order of turns.
+    return _take_turns(ranked, points, owner) if promised else filled
 
 
 def _promise(ranked: Sequence[Sequence[int]], quotas: Sequence[int]) -> dict[int, int]:
@@ -73,21 +89,32 @@ def _claim(index: int, ranked: Sequence[Sequence[int]], owner: dict[int, int]) -
     return False
 
 
-def _fill(ranked: Sequence[Sequence[int]], owner: dict[int, int], k: int) -> dict[int, int]:
-    position = [0] * len(ranked)
-    active = list(range(len(ranked)))
+def _fill(ranked: Sequence[Sequence[int]], points: Sequence[Sequence[float]], owner: dict[int, int], k: int) -> Slate:
+    """Let the instructions take turns until `owner` has k rows; what they took, in the order of taking."""
+    taken = Slate([], [], [])
+    active = [(index, zip(own, points[index], strict=True)) for index, own in enumerate(ranked)]
     while active and len(owner) < k:
-        for index in list(active):
-            own = ranked[index]
-            while position[index] < len(own) and own[position[index]] in owner:
-                position[index] += 1
-            if position[index] == len(own):
-                active.remove(index)
-            elif len(owner) < k:
-                owner[own[position[index]]] = index
-    return owner
+        exhausted = []
+        for index, own in active:
+            for row, score in own:
+                if row not in owner:
+                    owner[row] = index
+                    taken.add(row, score, index)
+                    break
+            else:
+                exhausted.append(index)
+            if len(owner) == k:
+                break
+        if exhausted:
+            active = [one for one in active if one[0] not in exhausted]
+    return taken
 
 
-def _take_turns(taken: Sequence[Sequence[Choice]]) -> list[Choice]:
-    longest = max(map(len, taken), default=0)
-    return [own[turn] for turn in range(longest) for own in taken if turn < len(own)]
+def _take_turns(ranked: Sequence[Sequence[int]], points: Sequence[Sequence[float]], owner: Mapping[int, int]) -> Slate:
+    turns = [[place for place, row in enumerate(own) if owner.get(row) == index] for index, own in enumerate(ranked)]
+    merged = Slate([], [], [])
+    for turn in range(max(map(len, turns), default=0)):
+        for index, places in enumerate(turns):
+            if turn < len(places):
+                merged.add(ranked[index][places[turn]], points[index][places[turn]], index)
+    return merged

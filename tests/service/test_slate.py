@@ -40,11 +40,9 @@ def most_promised_places(rows, quotas):
 def test_full_unique_and_owned(case):
     rows, scores, quotas, k, eligible = case
     merged = merge_slate(rows, scores, quotas, k)
-    chosen = [choice.row for choice in merged]
-    assert len(chosen) == len(set(chosen)) == min(k, len(set().union(*eligible)))
-    for choice in merged:
-        position = rows[choice.instruction].tolist().index(choice.row)
-        assert choice.score == scores[choice.instruction][position]
+    assert len(merged) == len(set(merged.rows)) == min(k, len(set().union(*eligible)))
+    for row, score, instruction in zip(merged.rows, merged.scores, merged.instructions, strict=True):
+        assert score == scores[instruction][rows[instruction].tolist().index(row)]
 
 
 @settings(max_examples=300, deadline=None)
@@ -52,7 +50,7 @@ def test_full_unique_and_owned(case):
 def test_quotas_are_filled_as_far_as_any_assignment_can(case):
     rows, scores, quotas, k, _ = case
     merged = merge_slate(rows, scores, quotas, k)
-    counts = np.bincount([choice.instruction for choice in merged], minlength=len(rows))
+    counts = np.bincount(merged.instructions, minlength=len(rows))
     assert sum(min(count, quota) for count, quota in zip(counts, quotas, strict=True)) == most_promised_places(
         rows, quotas
     )
@@ -70,9 +68,21 @@ def test_without_quotas_instructions_take_turns(case):
                 own.pop(0)
             if own and len(expected) < k:
                 expected.append((own.pop(0), index))
-    assert sorted((choice.row, choice.instruction) for choice in merged) == sorted(expected)
+    assert list(zip(merged.rows, merged.instructions, strict=True)) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(slates())
+def test_with_quotas_the_order_is_that_of_turns_too(case):
+    rows, scores, quotas, k, _ = case
+    merged = merge_slate(rows, scores, quotas, k)
+    turn_of, taken = [], [0] * len(rows)
+    for instruction in merged.instructions:
+        turn_of.append((taken[instruction], instruction))
+        taken[instruction] += 1
+    assert turn_of == sorted(turn_of)
     for index in range(len(rows)):
-        own = [choice.score for choice in merged if choice.instruction == index]
+        own = [score for score, chosen_by in zip(merged.scores, merged.instructions, strict=True) if chosen_by == index]
         assert own == sorted(own, reverse=True)
 
 
@@ -80,7 +90,7 @@ def test_an_instruction_gives_way_to_one_that_has_no_other_item():
     rows = [np.array([1, 2]), np.array([1])]
     scores = [np.array([0.9, 0.8]), np.array([0.7])]
     merged = merge_slate(rows, scores, [1, 1], 2)
-    assert {(choice.row, choice.instruction) for choice in merged} == {(2, 0), (1, 1)}
+    assert set(zip(merged.rows, merged.instructions, strict=True)) == {(2, 0), (1, 1)}
 
 
 def test_quotas_above_k_are_refused():
@@ -90,4 +100,4 @@ def test_quotas_above_k_are_refused():
 
 def test_one_list_keeps_its_order():
     merged = merge_slate([np.array([5, 3, 9])], [np.array([0.5, 0.4, 0.3])], [0], 2)
-    assert [(choice.row, choice.instruction) for choice in merged] == [(5, 0), (3, 0)]
+    assert (merged.rows, merged.scores, merged.instructions) == ([5, 3], [0.5, 0.4], [0, 0])
