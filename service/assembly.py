@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.admission import Permits
+from service.batcher import Batcher
+from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.fallback import Fallback
 from service.logs import UserHash
+from service.nearline import NearLine
 from service.pipeline import Pipeline
 from service.releases import Releases
 from service.settings import Settings
+from service.state_cache import StateCache
 from service.store import Store
 from service.telemetry import Telemetry
 from service.users import UserStore
@@ -28,6 +32,10 @@ class Service:
     releases: Releases
     store: Store
     users: UserStore
+    states: StateCache
+    cached_users: CachedUsers
+    batcher: Batcher
+    nearline: NearLine
     events: EventStore
     fallback: Fallback
     pipeline: Pipeline
@@ -39,6 +47,9 @@ class Service:
         releases, fallback = Releases(settings, telemetry), Fallback()
         store = Store(settings, telemetry)
         users = UserStore(store, settings)
+        states = StateCache(settings.state_cache_bytes, telemetry)
+        cached_users = CachedUsers(users, states)
+        batcher = Batcher(settings, telemetry, releases, states)
         key = settings.log_hash_key
         return cls(
             settings=settings,
@@ -48,13 +59,18 @@ class Service:
             releases=releases,
             store=store,
             users=users,
+            states=states,
+            cached_users=cached_users,
+            batcher=batcher,
+            nearline=NearLine(cached_users, batcher, releases, telemetry),
             events=EventStore(store, settings),
             fallback=fallback,
-            pipeline=Pipeline(settings, telemetry, releases, users, fallback),
+            pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback),
         )
 
     async def close(self) -> None:
         """Give back threads and connections."""
+        self.nearline.close()
         self.releases.close()
         self.fallback.close()
         await self.store.close()

@@ -13,7 +13,8 @@ from service.request import IngestEvent
 from service.settings import Settings
 from service.standing import attribute_values
 from service.store import Store
-from service.users import EVENT_STREAM, UserKeys
+from service.user_keys import UserKeys
+from service.users import EVENT_STREAM
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class EventStore:
     ) -> tuple[int, list[str], list[str | bytes | int]]:
         """(number of keys, keys, values) of the script."""
         keys, settings = UserKeys.of(user_id), self._settings
-        names = [keys.history, keys.window, keys.standing, EVENT_STREAM]
+        names = [*keys, EVENT_STREAM]
         names += [f"rec:event:{event.event_id}" for event in events]
         values: list[str | bytes | int] = [
             settings.event_id_ttl_s,

@@ -10,7 +10,8 @@ from service.history import UsedHistory
 from service.instructions import NO_INSTRUCTION, Instruction
 from service.releases import ServedRelease
 
-NO_HISTORY = UsedHistory((), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), "none", {})
+NO_ROWS = np.zeros(0, dtype=np.int64)
+NO_HISTORY = UsedHistory((), NO_ROWS, NO_ROWS, "none", {})
 
 
 @dataclass

@@ -1,12 +1,13 @@
 """Ingest script: what Redis does atomically for the new events of one user."""
 
-# KEYS: history, window, standing, stream, then one key per event id.
+# KEYS: history, window, standing, version, stream, then one key per event id.
 # ARGV: seconds an event id is remembered, history length, window length, top_p, stream length, then per event:
 #       history entry, window entry, event_id, user_id, item_id, event_time_s, type, request_id ("" for none).
 #       Events are ordered by time. Returns 1 per event that was new, 0 per repeated one.
+# The version becomes the id of the last stream entry: no id comes twice, not even for a user erased in between.
 # A late event is put where its time belongs, after stored events of the same second.
 INGEST_SCRIPT = """
-local history, window, standing, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local history, window, standing, version, stream = unpack(KEYS, 1, 5)
 local id_ttl, history_cap, window_cap = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local top_p, stream_cap = tonumber(ARGV[4]), ARGV[5]
 
@@ -65,14 +66,14 @@ local function update_standing()
   end
 end
 
-local added, history_entries, window_entries = {}, {}, {}
-for event = 1, #KEYS - 4 do
+local added, history_entries, window_entries, newest = {}, {}, {}, nil
+for event = 1, #KEYS - 5 do
   local at = 5 + (event - 1) * 8
-  if redis.call('SET', KEYS[4 + event], '1', 'NX', 'EX', id_ttl) then
+  if redis.call('SET', KEYS[5 + event], '1', 'NX', 'EX', id_ttl) then
     added[event] = 1
     history_entries[#history_entries + 1] = ARGV[at + 1]
     window_entries[#window_entries + 1] = ARGV[at + 2]
-    redis.call('XADD', stream, 'MAXLEN', '~', stream_cap, '*', 'kind', 'event', 'event_id', ARGV[at + 3],
+    newest = redis.call('XADD', stream, 'MAXLEN', '~', stream_cap, '*', 'kind', 'event', 'event_id', ARGV[at + 3],
       'user_id', ARGV[at + 4], 'item_id', ARGV[at + 5], 'event_time_s', ARGV[at + 6],
       'type', ARGV[at + 7], 'request_id', ARGV[at + 8])
   else
@@ -83,6 +84,7 @@ if #history_entries > 0 then
   insert(history, history_entries, history_cap)
   insert(window, window_entries, window_cap)
   update_standing()
+  redis.call('SET', version, newest)
 end
 return added
 """

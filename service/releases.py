@@ -18,6 +18,7 @@ from model.condition import Condition, ConditionError
 from model.release import ReleaseError, current_release
 from service.compliance import Compliance
 from service.errors import NotReadyError
+from service.instructions import InstructionCache
 from service.item_json import ItemJson
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -43,6 +44,11 @@ class ServedRelease:
     def release_id(self) -> str:
         """The id that answers carry."""
         return self.retriever.release.release_id
+
+    @cached_property
+    def instructions(self) -> InstructionCache:
+        """Instructions that were parsed for this release."""
+        return InstructionCache(self.catalogue)
 
     @cached_property
     def value_counts(self) -> np.ndarray:
@@ -89,6 +95,12 @@ class Releases:
             self.failure = f"{getattr(error, 'code', 'unreadable')}{place}: {error}"
             logger.critical("release_refused", extra={"reason": self.failure})
             return
+        self.put_in_force(served)
+
+    def put_in_force(self, served: ServedRelease) -> None:
+        """Serve a loaded release from now on; requests under way end with the one they began with."""
+        if self._served is not None:
+            self._telemetry.release.remove(self._served.release_id)
         self._served = served
         self._telemetry.ready.set(1)
         self._telemetry.release.labels(served.release_id).set(1)
@@ -97,6 +109,10 @@ class Releases:
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function on the model thread. A call cancelled before its turn never runs."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    def submit(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function on the model thread and hear nothing of it; cheaper than `run`, for one that reports back."""
+        self._executor.submit(function, *arguments)
 
     def close(self) -> None:
         """Let the model thread end; what waits for it is dropped."""

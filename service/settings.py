@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     standing_attributes: Names = Field((), description='e.g. ["genre"]; empty: whatever instructions are tuned on')
     standing_top_p: int = Field(4, ge=1, le=16)
 
+    state_cache_bytes: int = Field(512 << 20, ge=0, description="memory for user states, per process; 0: none kept")
+    max_batch: int = Field(16, ge=1, le=1_024, description="most requests in one call of the model")
+    max_queue: int = Field(256, ge=1, description="requests that wait for the model; answered with 503 beyond")
+
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")
 

@@ -37,27 +37,31 @@ class Store:
             max_connections=2 * settings.max_concurrent_requests + 8,
             decode_responses=False,
         )
-        self._telemetry = telemetry
+        self.telemetry = telemetry
         self._running: set[asyncio.Future] = set()
 
     async def call(self, operation: str, awaitable: Awaitable[Answer], timeout_s: float) -> Answer:
         """The answer of one round trip; StoreUnavailableError when it fails, StoreLateError when it takes timeout_s."""
         started_s = time.perf_counter()
         task = asyncio.ensure_future(awaitable)
-        self._running.add(task)
-        task.add_done_callback(self._forget)
+        self.keep(task)
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout_s)
             if not done:
                 raise StoreLateError("the history store did not answer in time")
             return task.result()
         except (RedisError, OSError, StoreUnavailableError) as error:
-            self._telemetry.store_failures.labels(operation).inc()
+            self.telemetry.store_failures.labels(operation).inc()
             if isinstance(error, StoreUnavailableError):
                 raise
             raise StoreUnavailableError("the history store cannot be reached") from error
         finally:
-            self._telemetry.store_duration.labels(operation).observe(time.perf_counter() - started_s)
+            self.telemetry.store_duration.labels(operation).observe(time.perf_counter() - started_s)
+
+    def keep(self, task: asyncio.Future) -> None:
+        """Let a call run to its end, whoever still waits for it; `close` does."""
+        self._running.add(task)
+        task.add_done_callback(self._forget)
 
     async def close(self) -> None:
         """Wait for what is under way, then close every connection."""

@@ -9,6 +9,8 @@ HTTP_BUCKETS_S = (
 )
 STORE_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
+BATCH_BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
+
 
 class Telemetry:
     """All counters, gauges and histograms; labels come from closed sets, never from clients."""
@@ -63,3 +65,40 @@ class Telemetry:
             self.fallbacks.labels(reason)
         for result in ("accepted", "duplicate", "unknown_item"):
             self.events.labels(result)
+        self._describe_states(registry)
+
+    def _describe_states(self, registry: CollectorRegistry) -> None:
+        """User states and the batches that compute them."""
+        self.state_cache = Counter(
+            "rec_state_cache_total",
+            "Histories asked of the model, by what their state cost: nothing (hit), new events, a full pass (miss)",
+            ("result",),
+            registry=registry,
+        )
+        self.state_cache_evicted = Counter(
+            "rec_state_cache_evicted_total", "Users dropped to keep the state cache within its bound", registry=registry
+        )
+        self.state_cache_bytes = Gauge("rec_state_cache_bytes", "Memory of the state cache", registry=registry)
+        self.state_cache_users = Gauge("rec_state_cache_users", "Users in the state cache", registry=registry)
+        self.batch_requests = Histogram(
+            "rec_batch_requests", "Requests in one call of the model", buckets=BATCH_BUCKETS, registry=registry
+        )
+        self.queue_wait = Histogram(
+            "rec_queue_wait_seconds",
+            "Time that the first request of a batch waited for the model",
+            buckets=STORE_BUCKETS_S,
+            registry=registry,
+        )
+        self.batch_retries = Counter(
+            "rec_batch_retries_total", "Batches that failed and were computed one by one", registry=registry
+        )
+        self.nearline = Counter(
+            "rec_nearline_total",
+            "Users with new events, by what was done off the request path",
+            ("result",),
+            registry=registry,
+        )
+        for result in ("hit", "extend", "miss"):
+            self.state_cache.labels(result)
+        for result in ("extended", "left", "failed"):
+            self.nearline.labels(result)

@@ -31,6 +31,8 @@ async def ingest_events(request: Request) -> Response:
         check_events(body, service.settings)
     with service.permits.take(), exchange.stage("ingest"):
         ingested = await service.events.ingest(body.events, service.releases.served)
+    if ingested.accepted:
+        service.nearline.notify(dict.fromkeys(event.user_id for event in body.events))
     for result, count in (
         ("accepted", ingested.accepted),
         ("duplicate", ingested.duplicates),

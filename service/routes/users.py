@@ -50,10 +50,11 @@ async def read_history(request: Request, user_id: UserId) -> Response:
     service, exchange = service_of(request)
     exchange.notes["user"] = service.user_hash(user_id)
     stored = await service.users.fetch(user_id)
+    standing = stored.standing_values()
     document = {
         "user_id": user_id,
-        "events": [event._asdict() for event in stored.history],
-        "standing_instructions": [StandingValue(*pair) for pair in stored.standing],
+        "events": [event._asdict() for event in stored.history or ()],
+        "standing_instructions": [StandingValue(*pair) for pair in standing],
     }
     return Response(orjson.dumps(document), media_type="application/json")
 
@@ -68,5 +69,5 @@ async def delete_history(request: Request, user_id: UserId) -> Response:
     """Delete history and standing instructions at once and tell the trainer; repeating it is harmless."""
     service, exchange = service_of(request)
     exchange.notes["user"] = service.user_hash(user_id)
-    deleted = await service.users.delete(user_id)
+    deleted = await service.cached_users.delete(user_id)
     return Response(orjson.dumps(Deleted(user_id, deleted)), media_type="application/json")

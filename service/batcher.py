@@ -1,0 +1,119 @@
+"""Batcher: many waiting requests -> one call of the model; whoever comes while it is busy is in the next batch."""
+
+import asyncio
+import math
+import time
+from collections import deque
+
+from model.climber_pilot.inference import Candidates, RetrievalRequest
+from model.climber_pilot.user_state import UserState
+from service.batch import Job, compute
+from service.errors import OverloadedError
+from service.history import UsedHistory
+from service.releases import Releases, ServedRelease
+from service.settings import Settings
+from service.state_cache import CachedUser, StateCache
+from service.telemetry import Telemetry
+from service.waiters import Waiters
+
+
+class Batcher:
+    """The queue before the one model thread. For the event loop's thread alone.
+
+    A request that finds the thread idle is not delayed for batch mates. What is late when its batch begins is not
+    computed.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, releases: Releases, states: StateCache) -> None:
+        self._max_batch, self._max_queue = settings.max_batch, settings.max_queue
+        self._telemetry = telemetry
+        self._releases = releases
+        self._states = states
+        self._waiters = Waiters(TimeoutError)
+        self._queue: deque[Job] = deque()
+        self._idlers: list[asyncio.Future] = []
+        self._busy = False
+        self._planned = False
+
+    def ask(
+        self, served: ServedRelease, asked: RetrievalRequest, history: UsedHistory, user: CachedUser, due_s: float
+    ) -> asyncio.Future[list[Candidates]]:
+        """Candidates per condition; raises OverloadedError. The future fails with TimeoutError at `due_s`.
+
+        history: what `asked` was made of; where it carries no state, one is computed and kept with the user.
+        """
+        if len(self._queue) >= self._max_queue:
+            raise OverloadedError(f"{self._max_queue} requests wait for the model already")
+        future = self._waiters.add(due_s)
+        self._queue.append(Job(served, asked, history, user, user.state, time.monotonic(), future))
+        if not self._busy and not self._planned:
+            # At the end of this turn of the event loop: requests that were woken together are asked together.
+            self._planned = True
+            asyncio.get_running_loop().call_soon(self._next)
+        return future
+
+    async def idle(self) -> None:
+        """Wait until nobody waits for the model."""
+        while self._busy or self._queue:
+            idle = asyncio.get_running_loop().create_future()
+            self._idlers.append(idle)
+            await idle
+
+    async def encode(self, served: ServedRelease, user: CachedUser) -> None:
+        """Compute a user's state once the model is idle."""
+        await self.idle()
+        future = self._waiters.add(math.inf)
+        self._begin([Job(served, None, user.history, user, user.state, time.monotonic(), future)])
+        await future
+
+    def _next(self) -> None:
+        self._planned = False
+        if self._busy:
+            return
+        batch: list[Job] = []
+        now_s = time.monotonic()
+        while self._queue and len(batch) < self._max_batch:
+            job = self._queue[0]
+            if batch and job.served is not batch[0].served:
+                break
+            self._queue.popleft()
+            if not job.future.done():
+                batch.append(job)
+        if batch:
+            self._telemetry.batch_requests.observe(len(batch))
+            self._telemetry.queue_wait.observe(now_s - batch[0].arrived_s)
+            self._begin(batch)
+            return
+        for idle in self._idlers:
+            if not idle.done():
+                idle.set_result(None)
+        self._idlers.clear()
+
+    def _begin(self, batch: list[Job]) -> None:
+        self._busy = True
+        self._releases.submit(self._run, asyncio.get_running_loop(), batch)
+
+    def _run(self, loop: asyncio.AbstractEventLoop, batch: list[Job]) -> None:
+        """On the model thread."""
+        retried = compute(batch)
+        loop.call_soon_threadsafe(self._deliver, batch, retried)
+
+    def _deliver(self, batch: list[Job], retried: bool) -> None:
+        self._busy = False
+        for job in batch:
+            if job.state is not None and job.state is not job.user.current:
+                self._keep(job, job.state)
+        # The thread goes on with the next batch while this one's answers are made.
+        self._next()
+        if retried:
+            self._telemetry.batch_retries.inc()
+        for job in batch:
+            self._waiters.answer(job.future, job.outcome)
+            if job.asked is not None:
+                self._states.count(job.previous, job.state)
+
+    def _keep(self, job: Job, state: UserState) -> None:
+        """A stored history's own state stays; one that the body of a request added to is computed from it."""
+        user = job.user
+        if job.history is user.history or user.current is None:
+            self._states.keep(user, state, job.history)
