@@ -105,7 +105,8 @@ class ExchangeMiddleware:
 
     def _close(self, exchange: Exchange, scope: Scope, status: int) -> None:
         took_ms = exchange.took_ms
-        route: str = scope.get(ROUTE_KEY) or getattr(scope.get("route"), "path_format", "unmatched")
+        found = scope.get("route")
+        route: str = scope[ROUTE_KEY] if ROUTE_KEY in scope else getattr(found, "path_format", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._child(self.telemetry.http_duration, route, method, status).observe(took_ms / 1000)
         for stage, spent_ms in exchange.stages_ms.items():

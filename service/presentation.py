@@ -27,7 +27,7 @@ class ShownList:
 class Answer(Answered):
     """Everything an answer says, before it has a form. lists: one, or one per instruction where grouped.
 
-    asked: the instruction behind each index, also where the client gave none; history_rows: what reasons speak of,
+    asked: the instruction behind each index, also where the client gave none; recent: rows that reasons speak of,
     None where popularity made the lists; played: history items that may be among the lists, empty where they are left
     out; fields: what the client wants of an item, None for what its form has.
     """
@@ -36,7 +36,7 @@ class Answer(Answered):
     asked: Sequence[Instruction]
     lists: list[ShownList]
     grouped: bool
-    history_rows: np.ndarray | None
+    recent: np.ndarray | None
     played: Collection[int]
     fields: frozenset[str] | None
 
@@ -52,9 +52,9 @@ class Answer(Answered):
 
     def nearest(self, slate: Slate) -> list[int] | None:
         """Per place the recent item it is nearest to, None where popularity made the list."""
-        if self.history_rows is None:
+        if self.recent is None:
             return None
-        return nearest_recent(self.served.retriever.vectors, slate.rows, self.history_rows)
+        return nearest_recent(self.served.retriever.vectors, slate.rows, self.recent)
 
 
 def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> Answer:
@@ -84,7 +84,7 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
         asked=asked,
         lists=[_shown(slate, found, asked) for slate in slates],
         grouped=request.group_by_instruction,
-        history_rows=rows if made_by_model else None,
+        recent=found.history.recent if made_by_model else None,
         played=set(rows.tolist()) if made_by_model and not request.exclude_seen else (),
         fields=None if request.fields is None else frozenset(request.fields),
         took_ms=round(exchange.took_ms, 3),

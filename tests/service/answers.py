@@ -56,6 +56,6 @@ def answer(lists, *, asked=None, history=(6,), **changes):
         },
         **{"ignored_items_total": 0, "history_events_used": 1, "history_source": "body", "took_ms": 1.5},
         **{"warnings": [], "served": served(), "asked": instructions or [Instruction("any item")], "lists": shown},
-        **{"grouped": False, "history_rows": np.array(history) if history else None, "played": (), "fields": None},
+        **{"grouped": False, "recent": np.array(history) if history else None, "played": (), "fields": None},
     }
     return Answer(**values | changes)
