@@ -31,6 +31,11 @@ class Job:
     state: UserState | None = None
     outcome: Any = None
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether the request came with the state of its history."""
+        return self.asked is not None and self.asked.state is not None
+
 
 def compute(batch: Sequence[Job]) -> bool:
     """Fill in states and outcomes, jobs of one release; a failing batch is done again one by one, and True said.

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
 
     state_cache_bytes: int = Field(512 << 20, ge=0, description="memory for user states, per process; 0: none kept")
     max_batch: int = Field(16, ge=1, le=1_024, description="most requests in one call of the model")
+    inline_ms: float = Field(0, ge=0, description="kept states: model calls up to this long skip the model thread")
     max_queue: int = Field(256, ge=1, description="requests that wait for the model; answered with 503 beyond")
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

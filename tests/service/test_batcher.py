@@ -26,7 +26,7 @@ class Model:
     """Answers every request with its top_k; a history of POISON breaks any batch it is in."""
 
     def __init__(self):
-        self.encoded, self.batches = [], []
+        self.encoded, self.batches, self.threads, self.takes_s = [], [], [], 0.0
         self.go = threading.Event()
         self.go.set()
 
@@ -42,6 +42,8 @@ class Model:
 
     def retrieve(self, requests):
         assert self.go.wait(30)
+        self.threads.append(threading.current_thread().name)
+        time.sleep(self.takes_s)
         self.batches.append([request.top_k for request in requests])
         for request in requests:
             assert np.array_equal(request.state.rows, request.history.rows)
@@ -227,3 +229,20 @@ def test_a_state_wanted_for_its_own_sake_waits_for_everyone(bench):
     assert bench.model.batches == [[0], [1]]
     assert bench.model.encoded == [1, 1, 1]
     assert bench.metric("rec_batch_requests_sum") == 2
+
+
+def test_quick_answers_from_kept_states_need_no_thread(tmp_path):
+    bench = Bench(tmp_path, inline_ms=2_000)
+
+    async def run():
+        user = bench.user()
+        for number in range(4):  # a cold one, a warm one to learn from, two without the thread
+            assert await bench.ask(number, user) == [number]
+        bench.model.takes_s = 2.1
+        await bench.ask(4, user)
+        bench.model.takes_s = 0.0
+        await bench.ask(5, user)  # slow once: on the thread again
+
+    asyncio.run(run())
+    bench.releases.close()
+    assert [name.startswith("model") for name in bench.model.threads] == [True, True, False, False, False, True]
