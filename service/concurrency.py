@@ -1,0 +1,93 @@
+"""ConcurrencyLimit: how many requests may run at once, found by measuring instead of being set."""
+
+INTERVAL_S = 0.1
+# A slow service needs longer for a sample worth acting on.
+LONGEST_INTERVAL_S = 1.0
+SAMPLE_REQUESTS = 8
+# So few requests at once say nothing of overload, and fewer would starve the batches of the model.
+LOWEST_LIMIT = 8
+# Under overload an answer may take this long, or this many times what it takes when little is going on.
+TARGET_S = 0.03
+TARGET_LATENCIES = 3.0
+RATE_GAIN = 0.3
+LATENCY_GAIN = 0.1
+LONGEST_RETRY_S = 30
+
+
+class ConcurrencyLimit:
+    """Little's law, measured: under overload the limit is the drain rate times the time an answer may take.
+
+    A burst is no overload: as long as the requests under way now and then become few, up to `upper` are let in. Once
+    for a whole interval they do not, or the limit is reached, the limit follows the measured drain rate; an interval
+    without either ends that. The undisturbed latency is learnt only from requests that came while few were under way,
+    so that a long overload cannot make itself look normal. Deviates from the published gradient limits in that.
+    """
+
+    def __init__(self, upper: int, now_s: float) -> None:
+        self.upper = upper
+        self.value = upper
+        self.ends_s = now_s + INTERVAL_S
+        self.rate_per_s = 0.0
+        self.refused_per_s = 0.0
+        self.latency_s = 0.0
+        self._started_s = now_s
+        self._busy_since_s = now_s
+        self._restart(now_s, 0)
+
+    def came(self, now_s: float, taken: int) -> None:
+        """A request was let in; `taken` counts it."""
+        if taken == 1:
+            self._busy_since_s = now_s
+        self._most = max(self._most, taken)
+
+    def left(self, now_s: float, taken: int, latency_s: float, undisturbed: bool) -> None:
+        """A request was answered; `taken` no longer counts it. undisturbed: few were under way when it came."""
+        self._completed += 1
+        self._fewest = min(self._fewest, taken)
+        if taken == 0:
+            self._busy_s += now_s - self._busy_since_s
+        if undisturbed:
+            gain = LATENCY_GAIN if self.latency_s else 1.0
+            self.latency_s += gain * (latency_s - self.latency_s)
+
+    def refused(self) -> None:
+        """A request was turned away."""
+        self._refused += 1
+
+    def turn(self, now_s: float, taken: int) -> None:
+        """End the interval that is over and set the limit of the next one."""
+        elapsed_s = now_s - self._started_s
+        if self._completed < SAMPLE_REQUESTS and elapsed_s < LONGEST_INTERVAL_S:
+            self.ends_s = now_s + INTERVAL_S
+            return
+        if taken:
+            self._busy_s += now_s - self._busy_since_s
+            self._busy_since_s = now_s
+        self.refused_per_s = self._refused / elapsed_s
+        if self._refused or self._fewest >= LOWEST_LIMIT or self._most >= self.value:
+            self._follow()
+        else:
+            self.value = self.upper
+        self._restart(now_s, taken)
+
+    def retry_after_s(self) -> int:
+        """Whole seconds in which what is refused in one second could be answered: 1 when little is, 9 at tenfold."""
+        if not self.rate_per_s:
+            return 1
+        return max(1, min(LONGEST_RETRY_S, round(self.refused_per_s / self.rate_per_s)))
+
+    def _follow(self) -> None:
+        if self._busy_s > 0:
+            # Over the busy time alone: overload that begins late in an interval must not look like a slow service.
+            rate_per_s = self._completed / self._busy_s
+            gain = RATE_GAIN if self.rate_per_s else 1.0
+            self.rate_per_s += gain * (rate_per_s - self.rate_per_s)
+        target_s = max(TARGET_S, TARGET_LATENCIES * self.latency_s)
+        self.value = min(self.upper, max(LOWEST_LIMIT, round(self.rate_per_s * target_s)))
+
+    def _restart(self, now_s: float, taken: int) -> None:
+        self._started_s = now_s
+        self.ends_s = now_s + INTERVAL_S
+        self._busy_s = 0.0
+        self._completed = self._refused = 0
+        self._fewest = self._most = taken
