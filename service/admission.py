@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Gauge
 
-from service.concurrency import LOWEST_LIMIT, ConcurrencyLimit
+from service.concurrency import ConcurrencyLimit
 from service.errors import OverloadedError
 
 
@@ -52,14 +52,13 @@ class Permits:
             raise error
         came_s = self._clock()
         self._taken += 1
-        undisturbed = self._taken <= LOWEST_LIMIT
-        self._limit.came(came_s, self._taken)
+        ticket = self._limit.came(came_s, self._taken)
         try:
             yield
         finally:
             self._taken -= 1
             now_s = self._clock()
-            self._limit.left(now_s, self._taken, now_s - came_s, undisturbed)
+            self._limit.left(now_s, self._taken, now_s - came_s, ticket)
 
 
 class Deadline:

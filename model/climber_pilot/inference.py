@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from model.catalogue import Catalogue
@@ -17,6 +16,7 @@ from model.climber_pilot.network import HistoryBatch, attention_backend
 from model.climber_pilot.towers import Network, network_of
 from model.condition import Condition
 from model.item_index import ItemIndex
+from model.mapped_arrays import map_arrays
 from model.release import Release, ReleaseError, verify_release
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -70,7 +70,7 @@ class Retriever:
     def __init__(
         self, release: Release, config: ClimberPilotConfig, model: Network, catalogue: Catalogue, index: Path
     ) -> None:
-        arrays = load_arrays(index)
+        arrays = map_arrays(index)
         self.release = release
         self.catalogue = catalogue
         self.max_history = config.network.max_history
@@ -84,7 +84,7 @@ class Retriever:
         self.attention_backend = attention_backend(config.network.attention, self.device, gradients=False)
         with torch.inference_mode():
             self._raw_vectors = model.items()
-            drift = (model.scored(self._raw_vectors).cpu() - torch.from_numpy(self.vectors)).abs().max().item()
+            drift = float(np.abs(model.scored(self._raw_vectors).cpu().numpy() - self.vectors).max())
         if not drift <= VECTOR_TOLERANCE:
             message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
             raise ReleaseError("vectors_mismatch", message)
