@@ -17,8 +17,6 @@ from service.workers import REFUSED
 
 GRACE_S = 10
 READY_POLL_S = 0.05
-# Connections for what needs no permit: health, events, metrics.
-FREE_CONNECTIONS = 4
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ class WorkerServer(uvicorn.Server):
 
     def _tell_limit(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """HAProxy's agent-check: one line, then the connection closes."""
-        writer.write(b"maxconn:%d\n" % (self._service.permits.limit + FREE_CONNECTIONS))
+        writer.write(b"maxconn:%d\n" % self._service.permits.limit)
         writer.close()
 
     def _supervisor_gone(self) -> None:

@@ -36,21 +36,28 @@ class Workers:
         self._refused = False
 
     def run(self) -> int:
-        """Block until told to stop; 0, or 1 where a port is taken or the release is refused and no worker serves."""
-        return asyncio.run(self._run())
+        """Work until SIGTERM or SIGINT; the exit code of `work`."""
+        return asyncio.run(self._work_until_signal())
 
-    async def _run(self) -> int:
+    async def work(self) -> int:
+        """Work until `stop`: 0, or 1 where a port is taken, or where the release is refused and no worker serves."""
         taken = [str(port) for port in self._ports() if not _is_free(self._settings.host, port)]
         if taken:
             logger.critical("ports_taken", extra={"ports": ", ".join(taken)})
             return 1
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
         async with asyncio.TaskGroup() as group:
             for number in range(self._settings.workers):
                 group.create_task(self._keep(number))
         return 1 if self._refused else 0
+
+    def stop(self) -> None:
+        """End every worker, once it has answered what it is answering."""
+        self._stopping.set()
+
+    async def _work_until_signal(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        return await self.work()
 
     def _ports(self) -> range:
         return range(self._settings.port, self._settings.port + 1 + 2 * self._settings.workers)
