@@ -22,10 +22,11 @@ class ConcurrencyLimit:
     """Little's law, measured: under overload the limit is the drain rate times the time an answer may take.
 
     A burst is no overload: as long as the requests under way now and then become few, as many are let in as drain
-    within BURST_S. Once for a whole interval they do not, or the limit is reached, the limit follows the drain rate;
-    an interval without either ends that. Deviates from the published gradient limits: the undisturbed latency is
-    learnt only from requests that had the process for themselves or came under the lowest limit, so that a long
-    overload cannot make itself look normal, and one that waits for others rather than for us is still found out.
+    within BURST_S, or `upper` before any overload has shown how many that is. Once for a whole interval they do not,
+    or the limit is reached, the limit follows the drain rate; an interval without either ends that. Deviates from the
+    published gradient limits: the undisturbed latency is learnt only from requests that had the process for themselves
+    or came under the lowest limit, so that a long overload cannot make itself look normal, and one that waits for
+    others rather than for us is still found out.
     """
 
     def __init__(self, upper: int, now_s: float) -> None:
@@ -80,6 +81,10 @@ class ConcurrencyLimit:
             gain = RATE_GAIN if self.rate_per_s else 1.0
             self.rate_per_s += gain * (rate_per_s - self.rate_per_s)
             allowed_s = max(TARGET_S, TARGET_LATENCIES * self.latency_s)
+        elif not self.rate_per_s:
+            # Never overloaded yet: what one request at a time drains says nothing of many.
+            self._restart(now_s, taken)
+            return
         else:
             # With little to do the drain rate may be higher than what is seen, never lower.
             self.rate_per_s = max(self.rate_per_s, rate_per_s)

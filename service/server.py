@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 import uvicorn
+from fastapi import FastAPI
 
 from service.app import create_app
 from service.assembly import Service
@@ -35,6 +36,13 @@ class Worker:
         return settings.port + 1 + settings.workers + self.number
 
 
+def guarded(app: FastAPI) -> Refusal:
+    """The application as it is served: behind the refusal of what would not be answered soon."""
+    service: Service = app.state.service
+    service.telemetry.concurrency_limit.set_function(lambda: service.permits.limit)
+    return Refusal(app, service.permits, service.telemetry)
+
+
 def serve(settings: Settings, worker: Worker | None = None) -> int:
     """Serve until a signal ends it; 0, or 1 for a refused release (a worker: REFUSED) and a taken port."""
     refused = False
@@ -45,10 +53,8 @@ def serve(settings: Settings, worker: Worker | None = None) -> int:
         server.should_exit = True
 
     app = create_app(settings, on_refused=stop)
-    service: Service = app.state.service
-    service.telemetry.concurrency_limit.set_function(lambda: service.permits.limit)
     config = uvicorn.Config(
-        Refusal(app, service.permits, service.telemetry),
+        guarded(app),
         host=settings.host,
         port=settings.port if worker is None else worker.port(settings),
         headers=[] if worker is None else [("x-rec-worker", str(worker.number))],
@@ -58,7 +64,7 @@ def serve(settings: Settings, worker: Worker | None = None) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = uvicorn.Server(config) if worker is None else WorkerServer(config, settings, worker, service)
+    server = uvicorn.Server(config) if worker is None else WorkerServer(config, settings, worker, app.state.service)
     # The server handles signals itself and raises them again when it is done; that is a normal end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
