@@ -43,9 +43,7 @@ def _array(content: mmap.mmap, start: int, name: str, entry: object) -> np.ndarr
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(begin), int(end)]} if dtype in _DTYPES:
             pass
         case _:
-            raise ValueError(
-                f"expected one of {sorted(_DTYPES)}, a shape and offsets for {name}, got {entry!r:.200}"
-            )
+            raise ValueError(f"expected one of {sorted(_DTYPES)}, a shape and offsets for {name}, got {entry!r:.200}")
     if any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"expected whole numbers as the shape of {name}, got {shape!r:.200}")
     kind = np.dtype(_DTYPES[dtype])

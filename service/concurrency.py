@@ -38,7 +38,7 @@ class ConcurrencyLimit:
         self.latency_s = 0.0
         self._started_s = now_s
         self._busy_since_s = now_s
-        self._came = 0
+        self._came = self._fewest = self._most = 0
         self._restart(now_s, 0)
 
     def came(self, now_s: float, taken: int) -> int:
