@@ -15,6 +15,7 @@ T = TypeVar("T")
 class NetworkConfig:
     """Sizes of the network; defaults are the small ones that a CPU trains.
 
+    title_buckets: size of the hashed table of title words; 0 leaves titles unread.
     attention: the backend of guided attention, "auto" by device; it changes speed, never results beyond rounding.
     request_clock: the query knows the time of its request, in periods of clock_period_s (30 days).
     condition_path: how a condition enters: "attention" guides the branch layer's attention (CGSA); the others are its
@@ -32,6 +33,7 @@ class NetworkConfig:
     id_buckets: int = 16_777_216
     item_combine: Literal["sum", "project"] = "sum"
     use_attributes: bool = True
+    title_buckets: int = 0
     position_buckets: int = 32
     time_buckets: int = 32
     request_clock: bool = False

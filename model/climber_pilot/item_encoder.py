@@ -1,6 +1,7 @@
-"""ItemEncoder: item vectors from a hashed id embedding and attribute embeddings."""
+"""ItemEncoder: item vectors from a hashed id embedding, attribute embeddings and the words of titles."""
 
 import hashlib
+import re
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ def id_buckets(item_ids: list[str], num_hashes: int, num_buckets: int) -> np.nda
 
 
 class ItemEncoder(nn.Module):
-    """e_j: hashed id embedding and the mean embedding of each attribute's values, summed or concatenated and projected.
+    """e_j: hashed id embedding, the mean embedding of each attribute's values and, with title_buckets, that of the
+    title's words, summed or concatenated and projected.
 
     Deviates: the paper projects a concatenation; "sum" is that projection with identity blocks and trains better on
     small catalogues. Ids hash into a table of id_buckets rows, of which only those that an item of the catalogue hashes
     to exist: the others would cost memory and optimiser time (measured: half of a training step) and never be read.
+    Words likewise. Titles name what attributes may lack, a franchise or a singer; no instruction can ask for them.
     """
 
     id_rows: Tensor
@@ -44,7 +47,16 @@ class ItemEncoder(nn.Module):
             self.register_buffer(f"{name}_ids", ids, persistent=False)
             self.register_buffer(f"{name}_offsets", offsets, persistent=False)
             self.register_buffer(f"{name}_weights", weights, persistent=False)
-        num_parts = 1 + len(self.attribute_names)
+        self.word_embedding = None
+        if config.title_buckets:
+            words, offsets, weights = _title_bag(catalogue.titles, config.title_buckets)
+            used_words, word_rows = np.unique(words, return_inverse=True)
+            self.register_buffer("title_ids", torch.from_numpy(word_rows), persistent=False)
+            self.register_buffer("title_offsets", torch.from_numpy(offsets), persistent=False)
+            self.register_buffer("title_weights", torch.from_numpy(weights), persistent=False)
+            self.word_embedding = nn.Embedding(max(1, len(used_words)), config.width)
+            nn.init.normal_(self.word_embedding.weight, std=0.02)
+        num_parts = 1 + len(self.attribute_names) + (self.word_embedding is not None)
         self.projection = (
             nn.Linear(num_parts * config.width, config.width) if config.item_combine == "project" else None
         )
@@ -52,20 +64,19 @@ class ItemEncoder(nn.Module):
     def forward(self) -> Tensor:
         """Vectors of the whole catalogue, [V, D]."""
         parts = [functional.embedding(self.id_rows, self.id_embedding.weight).sum(1)]
-        for name in self.attribute_names:
-            parts.append(
-                functional.embedding_bag(
-                    getattr(self, f"{name}_ids"),
-                    self.value_embedding.weight,
-                    getattr(self, f"{name}_offsets"),
-                    mode="sum",
-                    per_sample_weights=getattr(self, f"{name}_weights"),
-                )
-            )
+        parts += [self._mean(name, self.value_embedding.weight) for name in self.attribute_names]
+        if self.word_embedding is not None:
+            parts.append(self._mean("title", self.word_embedding.weight))
         if self.projection is not None:
             projected: Tensor = self.projection(torch.cat(parts, -1))
             return projected
         return torch.stack(parts).sum(0)
+
+    def _mean(self, name: str, table: Tensor) -> Tensor:
+        """Mean row of what every item has of an attribute or of its title, [V, D]; zero where it has nothing."""
+        ids, offsets = getattr(self, f"{name}_ids"), getattr(self, f"{name}_offsets")
+        weights = getattr(self, f"{name}_weights")
+        return functional.embedding_bag(ids, table, offsets, mode="sum", per_sample_weights=weights)
 
 
 def _bag(catalogue: Catalogue, name: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,3 +89,14 @@ def _bag(catalogue: Catalogue, name: str) -> tuple[Tensor, Tensor, Tensor]:
     per_item = np.diff(offsets)
     weights = np.repeat(1.0 / np.maximum(per_item, 1), per_item).astype(np.float32)
     return torch.from_numpy(catalogue.value_ids[own]), torch.from_numpy(offsets[:-1]), torch.from_numpy(weights)
+
+
+def _title_bag(titles: list[str | None], num_buckets: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Buckets of the different words of every title, offsets [V] and mean weights; a word is what \\w+ matches."""
+    words = [sorted(set(re.findall(r"\w+", (title or "").lower()))) for title in titles]
+    vocabulary = sorted({word for own in words for word in own})
+    bucket_of = dict(zip(vocabulary, id_buckets(vocabulary, 1, num_buckets)[:, 0].tolist(), strict=True))
+    per_item = np.array([len(own) for own in words], dtype=np.int64)
+    buckets = np.array([bucket_of[word] for own in words for word in own], dtype=np.int64)
+    weights = np.repeat(1.0 / np.maximum(per_item, 1), per_item).astype(np.float32)
+    return buckets, np.cumsum(per_item) - per_item, weights

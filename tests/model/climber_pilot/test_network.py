@@ -1,13 +1,15 @@
 """The network: padding, batch, order and branch properties, and what conditions can and cannot see."""
 
+import polars as pl
 import pytest
 import torch
 
+from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.item_encoder import id_buckets
 from model.climber_pilot.network import HistoryBatch
 from model.condition import Condition
-from tests.model.climber_pilot.worlds import small_catalogue, small_network
+from tests.model.climber_pilot.worlds import small_catalogue, small_items, small_network
 
 
 def histories(lengths=(3, 8, 5), pad_to=None, seed=0):
@@ -154,6 +156,35 @@ def test_item_vector_is_the_sum_of_its_parts():
             ids = [catalogue.attributes[name].value_id(value) for value in values]
             expected = expected + encoder.value_embedding.weight[ids].mean(0)
         torch.testing.assert_close(encoder()[row], expected)
+
+
+def test_words_of_titles_are_part_of_items_only_when_told():
+    items = small_items().with_columns(
+        title=pl.Series(["Blue Moon", "blue, blue sky!", None, "", *(f"Track {i}" for i in range(4, 40))])
+    )
+    plain = small_network(Catalogue(items))
+    assert plain.items.word_embedding is None
+    model = small_network(Catalogue(items), title_buckets=1 << 40)
+    before = model.items().detach()
+    words = model.items.word_embedding.weight
+    table = words.detach().clone()
+    # blue, moon, sky, track and 36 numbers.
+    assert len(words) == 40
+    with torch.no_grad():
+        words.zero_()
+    without = model.items().detach()
+    torch.testing.assert_close(without[2:4], before[2:4])
+    moon, sky = (_pair_of(table, 2 * part) for part in before[:2] - without[:2])
+    assert len(moon & sky) == 1
+
+
+def _pair_of(table, total):
+    """The two rows of the table that add up to a vector."""
+    found = [
+        {i, j} for i in range(len(table)) for j in range(i) if torch.allclose(table[i] + table[j], total, atol=1e-5)
+    ]
+    assert len(found) == 1
+    return found[0]
 
 
 def test_id_buckets_are_stable_and_spread():
