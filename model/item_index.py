@@ -1,27 +1,38 @@
-"""Nearest items by inner product under a condition: exact over contiguous blocks, HNSW where nothing is demanded."""
+"""Nearest items by inner product under a condition: exact, or the nearest clusters of a large catalogue's blocks."""
 
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from threading import Lock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import NamedTuple
 
-import faiss
 import numpy as np
 
 from model.catalogue import Catalogue
+from model.clusters import Clusters
 from model.condition import Condition
-from model.slabs import Block, Slabs, positions_in
+from model.plans import Part, Plan, Plans
+from model.shortlist import ranked, shortlist
+from model.slabs import Block, Slabs
 
 MAX_SCORES = 1 << 24
-RESCORE_ROWS = 1 << 16
-PLAN_BYTES = 1 << 10
-HNSW_ABOVE = 100_000
-HNSW_LINKS = 32
-HNSW_BUILD_BREADTH = 100
-HNSW_SEARCH_BREADTH = 256
+EXACT_UP_TO = 100_000
+PROBED_ABOVE = 1 << 14
+PROBED_ROWS = 1 << 13
+PRODUCT_QUESTIONS = 6
 RECALL_SAMPLE = 64
 RECALL_TOP_K = 50
+LARGEST_SCORE = float(np.finfo(np.float32).max) / 4
 NO_ROWS = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One list to find: query float32 [D]; excluded: int64 rows that it may not hold, ascending and unique."""
+
+    query: np.ndarray
+    condition: Condition
+    top_k: int
+    excluded: np.ndarray = field(default_factory=lambda: NO_ROWS)
 
 
 @dataclass(frozen=True)
@@ -33,17 +44,14 @@ class SearchResult:
     eligible: int
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A condition's items: the union of the blocks (an item may stand in several), less the refused rows, ascending.
+class _Asked(NamedTuple):
+    """A question made ready: its query in both precisions, what its float32 scores may be off, its excluded rows."""
 
-    Only a plan over the whole catalogue refuses rows.
-    """
-
-    blocks: tuple[Block, ...]
-    refused: np.ndarray
-    eligible: int
-    owned_bytes: int
+    question: Question
+    query: np.ndarray
+    precise: np.ndarray
+    slack: float
+    gone: np.ndarray | None
 
 
 class ItemIndex:
@@ -52,10 +60,14 @@ class ItemIndex:
     The score of an item is its inner product with the query, summed in float64 and rounded to float32; equal scores
     rank by the lower row. That definition, not the path taken, decides the order: every exact path equals brute force.
 
-    Memory: the vectors (4 V D bytes), one more copy for each slab an item stands in (see Slabs), up to `cache_bytes` of
-    blocks gathered for recent conditions, and about 4 V (D + 2 HNSW_LINKS) bytes for HNSW. HNSW answers only the
-    unconstrained search of a catalogue above `hnsw_above` items; `hnsw_recall` is its recall@50 with sampled item
-    vectors as queries, None where there is no graph. Everything else is exact.
+    Exact throughout up to `exact_up_to` items. Above that, a block of more than `probed_above` rows (the slab of a
+    value, a gathered condition, the whole catalogue) is searched in the nearest clusters that hold `probed_rows` of its
+    items: every answer is as full and as compliant, its scores are the true ones, but it may miss a better item.
+    `recall` is the measured recall@50 of the unconstrained search with sampled item vectors as queries, None where
+    everything is exact.
+
+    Memory: the vectors (4 V D bytes), one more copy for each slab an item stands in (see Slabs), and up to
+    `cache_bytes` of blocks gathered and bitmaps kept for recent conditions.
     """
 
     def __init__(
@@ -63,11 +75,17 @@ class ItemIndex:
         catalogue: Catalogue,
         vectors: np.ndarray,
         *,
-        hnsw_above: int = HNSW_ABOVE,
+        exact_up_to: int = EXACT_UP_TO,
+        probed_above: int = PROBED_ABOVE,
+        probed_rows: int = PROBED_ROWS,
         slab_attributes: Sequence[str] | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
         cache_bytes: int = 256 << 20,
     ) -> None:
-        """vectors: [V, D], row v is item v of the catalogue; ValueError on another shape or non-finite values."""
+        """vectors: [V, D], row v is item v of the catalogue; arrays: what `arrays()` of an equal index gave.
+
+        ValueError on another shape or non-finite values. Nothing is copied from float32 arrays that lie contiguous.
+        """
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         if vectors.ndim != 2 or len(vectors) != len(catalogue):
             raise ValueError(f"expected vectors of shape [{len(catalogue)}, D], got {list(vectors.shape)}")
@@ -75,17 +93,30 @@ class ItemIndex:
         if not np.isfinite(self._longest):
             raise ValueError("expected finite vectors, got NaN or infinity")
         self.catalogue = catalogue
-        self.cache_bytes = cache_bytes
+        self.recall: float | None = None
+        self._probed_rows = probed_rows
         self._all = Block(np.arange(len(vectors)), vectors)
-        self._slabs = Slabs(catalogue, self._all, slab_attributes)
-        self._plans: OrderedDict[Condition, _Plan] = OrderedDict()
-        self._plan_bytes = 0
-        self._lock = Lock()
-        self._graph = _build_graph(vectors) if len(vectors) > hnsw_above else None
-        self.hnsw_recall: float | None = None
-        if self._graph is not None:
+        self._clusters: Clusters | None = None
+        if arrays is None:
+            self._clusters = Clusters.fit(vectors) if len(vectors) > exact_up_to else None
+            self._slabs = Slabs.build(catalogue, self._all, slab_attributes, self._clusters)
+        else:
+            if "centroids" in arrays:
+                self._clusters = Clusters(np.asarray(arrays["centroids"]), np.asarray(arrays["cluster_of"]))
+                self.recall = float(arrays["recall"][0])
+            self._slabs = Slabs.from_arrays(catalogue, self._all, arrays)
+        self._plans = Plans(catalogue, self._slabs, self._clusters, probed_above, cache_bytes)
+        if self._clusters is not None and self.recall is None:
             sample = np.random.default_rng(0).choice(len(vectors), min(RECALL_SAMPLE, len(vectors)), replace=False)
-            self.hnsw_recall = self.measure_recall(vectors[sample], RECALL_TOP_K)
+            self.recall = self.measure_recall(vectors[sample], RECALL_TOP_K)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that was built beside the vectors, for another process to map into its memory."""
+        found = self._slabs.arrays()
+        if self._clusters is not None:
+            recall = np.array([self.recall], dtype=np.float64)
+            found |= {"centroids": self._clusters.centroids, "cluster_of": self._clusters.cluster_of, "recall": recall}
+        return found
 
     def search(
         self,
@@ -94,159 +125,171 @@ class ItemIndex:
         top_k: int,
         excluded: np.ndarray | Sequence[np.ndarray] = NO_ROWS,
     ) -> list[SearchResult]:
-        """The best items of each query [Q, D]; one matrix product per block serves all queries.
+        """The best items of each query [Q, D] under one condition.
 
         excluded: int64 rows that no query may get (may repeat), or a sequence of Q such arrays, one per query.
         Raises ValueError on another shape, top_k < 1, unknown rows or value ids, or scores beyond float32.
         """
-        queries = self._checked_queries(queries, top_k)
-        removed = self._checked_rows(excluded, len(queries))
-        if not condition and self._graph is not None:
-            return [self._search_graph(query, top_k, rows) for query, rows in zip(queries, removed, strict=True)]
-        return self._search_exactly(queries, self._plan(condition), top_k, removed)
+        return self._search(self._questions(queries, condition, top_k, excluded), exactly=False)
+
+    def search_many(self, questions: Sequence[Question]) -> list[SearchResult]:
+        """The answer to each question; many under one condition share a matrix product.
+
+        Raises ValueError as `search` does; that the excluded rows ascend is the caller's word.
+        """
+        return self._search(questions, exactly=False)
+
+    def satisfied(self, condition: Condition) -> np.ndarray | None:
+        """bool [V], read-only: which items satisfy the condition; None where that is too large to keep."""
+        return self._plans.of(condition).satisfied
 
     def count(self, condition: Condition) -> int:
         """How many items satisfy the condition."""
-        return self._plan(condition).eligible
+        return self._plans.of(condition).eligible
 
-    def measure_recall(self, queries: np.ndarray, top_k: int) -> float:
-        """Share of the exact unconstrained top_k that `search` finds, over all queries [Q, D]."""
-        found = self.search(queries, Condition(), top_k)
-        queries = self._checked_queries(queries, top_k)
-        exact = self._search_exactly(queries, self._plan(Condition()), top_k, [NO_ROWS] * len(queries))
+    def measure_recall(self, queries: np.ndarray, top_k: int, condition: Condition | None = None) -> float:
+        """Share of the exact top_k under a condition (None: of all items) that `search` finds, over queries [Q, D]."""
+        questions = self._questions(queries, condition or Condition(), top_k, NO_ROWS)
+        found, exact = (self._search(questions, exactly=exactly) for exactly in (False, True))
         hits = sum(len(np.intersect1d(a.rows, b.rows)) for a, b in zip(found, exact, strict=True))
         return hits / max(1, sum(len(result.rows) for result in exact))
 
-    def _search_exactly(
-        self, queries: np.ndarray, plan: _Plan, top_k: int, removed: Sequence[np.ndarray]
-    ) -> list[SearchResult]:
-        kept: list[list[np.ndarray]] = [[] for _ in queries]
-        gone: list[list[np.ndarray]] = [[] for _ in queries]
-        slack = self._rounding(queries)
-        for block in plan.blocks:
-            step = max(1, MAX_SCORES // max(1, len(block.rows)))
-            for start in range(0, len(queries), step):
-                scores = queries[start : start + step] @ block.vectors.T
-                scores[:, plan.refused] = -np.inf
-                for query, row_scores in enumerate(scores, start):
-                    taken = block.positions(removed[query])
-                    row_scores[taken] = -np.inf
-                    gone[query].append(block.rows[taken])
-                    kept[query].append(block.rows[_best(row_scores, top_k, slack[query])])
-        return [
-            self._ranked(query, _union(kept[number]), top_k, plan.eligible - _newly_gone(gone[number], plan.refused))
-            for number, query in enumerate(queries)
-        ]
+    def _search(self, questions: Sequence[Question], *, exactly: bool) -> list[SearchResult]:
+        asked = self._checked(questions)
+        groups: dict[Condition, list[int]] = {}
+        for number, question in enumerate(questions):
+            groups.setdefault(question.condition, []).append(number)
+        answers: dict[int, SearchResult] = {}
+        for condition, numbers in groups.items():
+            plan = self._plans.of(condition)
+            part = plan.parts[0]
+            if len(numbers) < PRODUCT_QUESTIONS or len(plan.parts) > 1 or (part.ends is not None and not exactly):
+                for number in numbers:
+                    answers[number] = self._answer(asked[number], plan, exactly)
+                continue
+            step = max(1, MAX_SCORES // max(1, len(part.block.rows)))
+            for start in range(0, len(numbers), step):
+                chunk = numbers[start : start + step]
+                for number, scores in zip(chunk, _products(part, [asked[i].query for i in chunk]), strict=True):
+                    answers[number] = self._answer(asked[number], plan, exactly, scores)
+        return [answers[number] for number in range(len(questions))]
 
-    def _search_graph(self, query: np.ndarray, top_k: int, removed: np.ndarray) -> SearchResult:
-        """Over-fetches by the excluded items; where the graph still comes back short, the exact search answers."""
-        assert self._graph is not None
-        wanted = top_k + len(removed)
-        eligible = len(self.catalogue) - len(removed)
-        if wanted * 4 < len(self.catalogue):
-            breadth = faiss.SearchParametersHNSW(efSearch=max(HNSW_SEARCH_BREADTH, 2 * wanted))  # type: ignore[attr-defined]
-            rows = self._graph.search(query[None], wanted, params=breadth)[1][0]
-            rows = np.setdiff1d(rows[rows >= 0], removed)
-            if len(rows) >= min(top_k, eligible):
-                return self._ranked(query, rows, top_k, eligible)
-        return self._search_exactly(query[None], self._plan(Condition()), top_k, [removed])[0]
+    def _answer(self, asked: _Asked, plan: Plan, exactly: bool, scores: np.ndarray | None = None) -> SearchResult:
+        """scores: those of the plan's only part, where they are known already."""
+        question, query, precise, slack, gone = asked
+        num_gone = 0 if gone is None else self._num_satisfying(question, plan)
+        # The excluded are still among the scores, so as many more are picked.
+        wanted = question.top_k + num_gone
+        picked = []
+        for part in plan.parts:
+            if part.ends is None or exactly:
+                positions = shortlist(_product(part, query) if scores is None else scores, wanted, slack)
+            else:
+                positions = self._probe(part, asked, wanted)
+            rows = part.block.rows[positions]
+            if gone is not None and num_gone:
+                kept = ~gone[rows]
+                positions, rows = positions[kept], rows[kept]
+            picked.append((positions, rows))
+        vectors = plan.parts[0].block.vectors
+        if len(picked) > 1:
+            # An item may stand in several parts: from here on it goes by its row.
+            positions = rows = np.unique(np.concatenate([rows for _, rows in picked]))
+            vectors = self._all.vectors
+        return SearchResult(*ranked(precise, vectors, positions, rows, question.top_k), plan.eligible - num_gone)
 
-    def _ranked(self, query: np.ndarray, rows: np.ndarray, top_k: int, eligible: int) -> SearchResult:
-        """Candidate rows (unique) in the order that the definition of a score demands."""
-        scores = np.empty(len(rows), dtype=np.float32)
-        for start in range(0, len(rows), RESCORE_ROWS):
-            chunk = self._all.vectors[rows[start : start + RESCORE_ROWS]].astype(np.float64)
-            # Not a matrix product: the order of its sum may depend on how many rows there are.
-            scores[start : start + RESCORE_ROWS] = (chunk * query.astype(np.float64)).sum(axis=1)
-        order = np.lexsort((rows, -scores))[:top_k]
-        return SearchResult(rows[order].astype(np.int64), scores[order], eligible)
+    def _num_satisfying(self, question: Question, plan: Plan) -> int:
+        """How many of the excluded rows satisfy the condition."""
+        if not question.condition:
+            return len(question.excluded)
+        if plan.satisfied is None:
+            return int(self.catalogue.satisfying(question.condition, question.excluded).sum())
+        return int(np.count_nonzero(plan.satisfied[question.excluded]))
 
-    def _rounding(self, queries: np.ndarray) -> np.ndarray:
-        """float32 [Q]: above twice what a float32 product, in whatever order it sums, can differ from the score."""
-        bound = (queries.shape[1] + 2) * (2.0**-22 * _lengths(queries) * self._longest + 1e-37)
-        return bound.astype(np.float32)
+    def _probe(self, part: Part, asked: _Asked, wanted: int) -> np.ndarray:
+        """Positions of the best items in the nearest clusters of a part."""
+        assert self._clusters is not None
+        assert part.ends is not None
+        assert part.sizes is not None
+        nearest = self._clusters.nearest(asked.query, part.sizes, max(wanted, self._probed_rows))
+        starts, stops = part.ends[nearest], part.ends[nearest + 1]
+        ends = (stops - starts).cumsum()
+        scores = np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.float32)
+        vectors, at = part.block.vectors, 0
+        for start, stop, end in zip(starts.tolist(), stops.tolist(), ends.tolist(), strict=True):
+            np.dot(vectors[start:stop], asked.query, out=scores[at:end])
+            if part.refused is not None:
+                scores[at:end][part.refused[start:stop]] = -np.inf
+            at = end
+        found = shortlist(scores, wanted, asked.slack)
+        cluster = ends.searchsorted(found, side="right")
+        return found + (stops - ends)[cluster]
 
-    def _plan(self, condition: Condition) -> _Plan:
-        with self._lock:
-            plan = self._plans.get(condition)
-            if plan is not None:
-                self._plans.move_to_end(condition)
-                return plan
-            plan = self._make_plan(condition)
-            self._plans[condition] = plan
-            self._plan_bytes += plan.owned_bytes
-            while self._plan_bytes > self.cache_bytes and self._plans:
-                self._plan_bytes -= self._plans.popitem(last=False)[1].owned_bytes
-            return plan
-
-    def _make_plan(self, condition: Condition) -> _Plan:
-        num_items, num_values = len(self.catalogue), self.catalogue.num_values
-        highest, lowest = max(condition.mentioned, default=0), min(condition.mentioned, default=0)
-        if condition.mentioned and not 0 <= lowest <= highest < num_values:
-            raise ValueError(f"expected value ids in 0..{num_values - 1}, got {lowest}..{highest}")
-        if not condition:
-            return _Plan((self._all,), NO_ROWS, num_items, PLAN_BYTES)
-        slabs = self._slabs.union_of(condition)
-        if slabs:
-            return _Plan(slabs, NO_ROWS, len(_union([slab.rows for slab in slabs])), PLAN_BYTES)
-        pool = self._slabs.superset_of(condition).rows
-        rows = pool[self.catalogue.satisfying(condition, pool)]
-        block_bytes = rows.nbytes + len(rows) * self._all.vectors[:1].nbytes
-        if 2 * len(rows) > num_items or 4 * block_bytes > self.cache_bytes:
-            refused = np.setdiff1d(self._all.rows, rows, assume_unique=True)
-            return _Plan((self._all,), refused, len(rows), refused.nbytes + PLAN_BYTES)
-        block = Block(rows, self._all.vectors[rows])
-        return _Plan((block,), NO_ROWS, len(rows), block.num_bytes + PLAN_BYTES)
-
-    def _checked_queries(self, queries: np.ndarray, top_k: int) -> np.ndarray:
+    def _questions(
+        self, queries: np.ndarray, condition: Condition, top_k: int, excluded: np.ndarray | Sequence[np.ndarray]
+    ) -> list[Question]:
         width = self._all.vectors.shape[1]
-        if top_k < 1:
-            raise ValueError(f"expected top_k of at least 1, got {top_k}")
         if queries.ndim != 2 or queries.shape[1] != width:
             raise ValueError(f"expected queries of shape [Q, {width}], got {list(queries.shape)}")
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if isinstance(excluded, np.ndarray):
+            unique = [np.unique(excluded.astype(np.int64))] * len(queries)
+        else:
+            unique = [np.unique(np.asarray(rows, dtype=np.int64)) for rows in excluded]
+        if len(unique) != len(queries):
+            raise ValueError(f"expected excluded rows for each of {len(queries)} queries, got {len(unique)}")
+        return [Question(query, condition, top_k, rows) for query, rows in zip(queries, unique, strict=True)]
+
+    def _checked(self, questions: Sequence[Question]) -> list[_Asked]:
+        width, num_items = self._all.vectors.shape[1], len(self.catalogue)
+        gone: dict[int, np.ndarray | None] = {}
+        for question in questions:
+            if question.query.shape != (width,):
+                raise ValueError(f"expected queries of shape [{width}], got {list(question.query.shape)}")
+            if question.top_k < 1:
+                raise ValueError(f"expected top_k of at least 1, got {question.top_k}")
+            rows = question.excluded
+            if id(rows) not in gone:
+                if len(rows) and not 0 <= rows[0] <= rows[-1] < num_items:
+                    raise ValueError(f"expected excluded rows in 0..{num_items - 1}, got {rows[0]}..{rows[-1]}")
+                gone[id(rows)] = _bitmap(rows, num_items) if len(rows) else None
+        queries = np.array([question.query for question in questions], dtype=np.float32).reshape(-1, width)
+        precise = queries.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            lengths = [sqrt(square) for square in np.vecdot(precise, precise).tolist()]
         # Bounding the lengths' product bounds every partial sum of a score, so nothing overflows on the way either.
-        if not (_lengths(queries) * max(self._longest, 1.0) < np.finfo(np.float32).max / 4).all():
+        longest = LARGEST_SCORE / max(self._longest, 1.0)
+        if not all(length < longest for length in lengths):
             raise ValueError("expected finite queries whose scores fit float32, got NaN, infinity or too long a vector")
-        return queries
-
-    def _checked_rows(self, excluded: np.ndarray | Sequence[np.ndarray], num_queries: int) -> list[np.ndarray]:
-        shared = isinstance(excluded, np.ndarray)
-        unique = [np.unique(np.asarray(rows, dtype=np.int64)) for rows in ([excluded] if shared else excluded)]
-        for rows in unique:
-            if len(rows) and not 0 <= rows[0] <= rows[-1] < len(self.catalogue):
-                raise ValueError(f"expected excluded rows in 0..{len(self.catalogue) - 1}, got {rows[0]}..{rows[-1]}")
-        if not shared and len(unique) != num_queries:
-            raise ValueError(f"expected excluded rows for each of {num_queries} queries, got {len(unique)}")
-        return unique * num_queries if shared else unique
+        # Above twice what a float32 product, in whatever order it sums, can differ from the score.
+        relative, absolute = (width + 2) * 2.0**-22 * self._longest, (width + 2) * 1e-37
+        return [
+            _Asked(question, query, exact, relative * length + absolute, gone[id(question.excluded)])
+            for question, query, exact, length in zip(questions, queries, precise, lengths, strict=True)
+        ]
 
 
-def _best(scores: np.ndarray, top_k: int, slack: np.float32) -> np.ndarray:
-    """Positions that can be among the top_k once rounding is taken out; -inf marks what is not eligible."""
-    cut = len(scores) - top_k
-    threshold = np.partition(scores, cut)[cut] - slack if cut > 0 else -np.inf
-    return np.flatnonzero((scores >= threshold) & (scores > -np.inf))
+def _product(part: Part, query: np.ndarray) -> np.ndarray:
+    """float32 [n], -inf where refused."""
+    scores = part.block.vectors @ query
+    if part.refused is not None:
+        scores[part.refused] = -np.inf
+    return scores
 
 
-def _union(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.unique(np.concatenate([NO_ROWS, *parts]))
+def _products(part: Part, queries: Sequence[np.ndarray]) -> np.ndarray:
+    """float32 [Q, n]: the same for several queries at once."""
+    scores = np.ascontiguousarray((part.block.vectors @ np.array(queries).T).T)
+    if part.refused is not None:
+        scores[:, part.refused] = -np.inf
+    return scores
 
 
-def _newly_gone(parts: Sequence[np.ndarray], refused: np.ndarray) -> int:
-    """How many different rows the parts name that were not refused already."""
-    rows = _union(parts)
-    return len(rows) - len(positions_in(refused, rows))
+def _bitmap(rows: np.ndarray, num_items: int) -> np.ndarray:
+    bitmap = np.zeros(num_items, dtype=bool)
+    bitmap[rows] = True
+    return bitmap
 
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:
     """float64 [rows]: Euclidean lengths."""
     return np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-
-
-def _build_graph(vectors: np.ndarray) -> faiss.IndexHNSWFlat:
-    # One thread, as everywhere in the serving process: FAISS brings a thread pool of its own.
-    faiss.omp_set_num_threads(1)
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = HNSW_BUILD_BREADTH
-    graph.add(vectors)
-    return graph

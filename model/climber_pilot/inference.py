@@ -91,7 +91,7 @@ class Retriever:
         self._index = ItemIndex(catalogue, self.vectors)
         share = self.popularity / max(1.0, float(self.popularity.sum()))
         # Popularity is one number per item: always exact, whatever the catalogue's size.
-        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), hnsw_above=len(catalogue))
+        self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), exact_up_to=len(catalogue))
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> "Retriever":

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from model import item_index
+from model import item_index, shortlist
 from model.catalogue import Catalogue
 from model.condition import Condition
 from model.item_index import ItemIndex
@@ -78,7 +78,7 @@ def test_rounding_never_changes_the_order(
     found = index.search(queries, condition, 40, excluded)
     # Small pieces: the same answer when the queries and the candidates no longer fit into one product.
     monkeypatch.setattr(item_index, "MAX_SCORES", 4_000)
-    monkeypatch.setattr(item_index, "RESCORE_ROWS", 7)
+    monkeypatch.setattr(shortlist, "RESCORE_ROWS", 7)
     pieces = index.search(queries, condition, 40, excluded)
     for result, again, rows in zip(found, pieces, expected, strict=True):
         assert result.rows.tolist() == rows.tolist() == again.rows.tolist()
@@ -194,10 +194,10 @@ def test_the_cache_of_gathered_blocks_stays_within_its_bytes() -> None:
     for value in [*range(30), *range(30)]:
         rows = index.search(query, Condition.of(value), 5)[0].rows
         assert rows.tolist() == reference(vectors, query[0], catalogue.satisfying(Condition.of(value)), 5).tolist()
-        assert sum(plan.owned_bytes for plan in index._plans.values()) == index._plan_bytes <= 20_000
+        assert sum(plan.owned_bytes for plan in index._plans._plans.values()) == index._plans.owned_bytes <= 20_000
 
 
-def test_a_small_catalogue_has_no_graph() -> None:
+def test_a_small_catalogue_is_searched_exactly() -> None:
     index = small()
-    assert index.hnsw_recall is None
+    assert index.recall is None
     assert index.measure_recall(np.ones((1, 2), dtype=np.float32), 3) == 1.0
