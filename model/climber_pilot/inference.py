@@ -23,6 +23,8 @@ WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 CATALOGUE_FILE = "catalogue.parquet"
 INDEX_FILE = "index.safetensors"
+# Before the names of what the item index has built beside the vectors; a release without it has it built at load.
+SEARCH = "search_"
 VECTOR_TOLERANCE = 1e-4
 
 Mode = Literal["strict", "guided"]
@@ -88,7 +90,8 @@ class Retriever:
         if not drift <= VECTOR_TOLERANCE:
             message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
             raise ReleaseError("vectors_mismatch", message)
-        self._index = ItemIndex(catalogue, self.vectors)
+        built = {name.removeprefix(SEARCH): found for name, found in arrays.items() if name.startswith(SEARCH)}
+        self._index = ItemIndex(catalogue, self.vectors, arrays=built or None)
         share = self.popularity / max(1.0, float(self.popularity.sum()))
         # Popularity is one number per item: always exact, whatever the catalogue's size.
         self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), exact_up_to=len(catalogue))
@@ -108,7 +111,9 @@ class Retriever:
             model = network_of(config.network, catalogue, release.manifest["facts"].get("towers", 1))
             model.load_state_dict(load_file(path / WEIGHTS_FILE))
             return cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
-        except (KeyError, RuntimeError, OSError) as error:
+        except ReleaseError:
+            raise
+        except (KeyError, RuntimeError, OSError, ValueError) as error:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
     def retrieve(self, requests: Sequence[RetrievalRequest]) -> list[list[Candidates]]:

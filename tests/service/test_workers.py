@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -160,6 +161,14 @@ def metric(port, name):
     return float(re.search(rf"^{name} (\S+)$", get(port, "/metrics").text, re.MULTILINE).group(1))
 
 
+def mapped_kib(pid, name):
+    """What a process maps of a file: KiB that it shares with others, and KiB of its own."""
+    text = Path(f"/proc/{pid}/smaps").read_text()
+    (mapping,) = re.findall(rf"/{re.escape(name)}\n(.*?)(?=\n[0-9a-f]+-|\Z)", text, re.DOTALL)
+    sizes = {kind: int(size) for kind, size in re.findall(r"^(\w+):\s+(\d+) kB", mapping, re.MULTILINE)}
+    return sum(sizes[f"Shared_{kind}"] for kind in ("Clean", "Dirty")), sizes["Private_Clean"] + sizes["Private_Dirty"]
+
+
 def test_two_real_workers_serve_restart_and_end_with_their_supervisor(tmp_path, supervisor):
     process, port = supervisor
     wait_until(lambda: is_ready(port + 1) and is_ready(port + 2))
@@ -172,6 +181,11 @@ def test_two_real_workers_serve_restart_and_end_with_their_supervisor(tmp_path, 
             assert asked.makefile().read() == "maxconn:64\n"
     logged = [json.loads(line) for line in (tmp_path / "stderr").read_text().splitlines()]
     pids = [line["pid"] for line in logged if line["event"] == "worker_started"]
+    if sys.platform == "linux":
+        for pid in pids:
+            shared_kib, private_kib = mapped_kib(pid, "index.safetensors")
+            assert shared_kib > 100
+            assert private_kib == 0
     os.kill(pids[0], signal.SIGKILL)
     # Who is not ready does not listen on the shared port: it never answers 503.
     while not is_ready(port + 1):
