@@ -15,6 +15,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import httpx
 import pytest
 
+from service.errors import OverloadedError
 from tests.service.running import RedisServer, play, wait_until
 from tests.service.test_workers import free_ports, is_ready
 
@@ -154,15 +155,16 @@ def limits_told(client):
 
 
 def refusal(answer):
-    """The code of a refusal that a client can use."""
+    """The detail of a refusal that has all that a client can use."""
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["retry-after"]) >= 1
     document = answer.json()
     assert set(document) == {"type", "title", "status", "detail", "code", "errors", "request_id"}
-    assert document["type"] == f"urn:climber-pilot:problem:{document['code']}"
+    assert document["type"] == f"urn:climber-pilot:problem:{OverloadedError.code}"
+    assert (document["code"], document["title"]) == (OverloadedError.code, OverloadedError.title)
     assert document["status"] == 503
-    return document["code"]
+    return document["detail"]
 
 
 def test_what_exceeds_the_limits_that_the_workers_tell_is_refused_at_once(stub):
@@ -183,9 +185,8 @@ def test_what_exceeds_the_limits_that_the_workers_tell_is_refused_at_once(stub):
             assert servers.arrived.acquire(timeout=30)
         # 2 + 2 are being answered, a few wait in line until they have waited too long, the others are refused.
         wait_until(lambda: len(found) == 36)
-        codes = [refusal(answer) for answer in found]
-        assert set(codes) <= {"overloaded", "unavailable"}
-        assert codes.count("overloaded") > 20
+        waits = [refusal(answer) for answer in found]
+        assert sum(detail.startswith("more requests are waiting") for detail in waits) > 20
         assert not servers.arrived.acquire(blocking=False)
         servers.go.set()
         for thread in threads:
@@ -196,4 +197,4 @@ def test_what_exceeds_the_limits_that_the_workers_tell_is_refused_at_once(stub):
 
 def test_without_any_worker_there_is_still_an_answer():
     with balancing(free_ports(7)) as client:
-        assert refusal(client.post("/recommend", json={})) == "unavailable"
+        assert refusal(client.post("/recommend", json={})) == "no worker took the request in time"
