@@ -34,7 +34,7 @@ class Check(NamedTuple):
 def compare(
     questions: Questions, exact: ExactAnswers, replies: Sequence[Reply], top_k: int, *, approximate: bool
 ) -> dict[str, Any]:
-    """The figures of one comparison, JSON-able. approximate: the service may search by a graph here."""
+    """The figures of one comparison, JSON-able. approximate: the service may read only the nearest clusters here."""
     served = [_rows(questions, reply) for reply in replies]
     answered = [question for question, reply in enumerate(replies) if reply.source == "model"]
     kinds = {question: list_kind(questions, exact, question, served[question], approximate) for question in answered}
@@ -48,7 +48,7 @@ def compare(
         "name": questions.name,
         "users": len(questions),
         "seen_removed": questions.exclude_seen,
-        "search": "HNSW" if approximate else "exact",
+        "search": "clusters" if approximate else "exact",
         "hr": {
             str(cut): {"served": hit_rate(ranks, cut), "exact": hit_rate(exact.ranks, cut)}
             for cut in CUTS
@@ -77,8 +77,8 @@ def list_kind(
 ) -> ListKind:
     """How a served list relates to the exact one.
 
-    near_ties: every place has an item as good as the exact one up to rounding. approximate: compliant, but the graph
-    missed better items. unexplained: anything else - an item that must not be there, a wrong length, a worse list.
+    near_ties: every place has an item as good as the exact one up to rounding. approximate: compliant, but the clusters
+    read missed better items. unexplained: anything else - an item that must not be there, a wrong length, a worse list.
     """
     expected = exact.row_list(question)
     if np.array_equal(rows, expected):
@@ -96,7 +96,7 @@ def list_kind(
 def checks(figures: dict[str, Any]) -> list[Check]:
     """What has to hold for one comparison."""
     users, from_model = figures["users"], figures["sources"].get("model", 0)
-    faults, approximate = sum(figures["faults"].values()), figures["search"] == "HNSW"
+    faults, approximate = sum(figures["faults"].values()), figures["search"] == "clusters"
     found = [
         Check("errors", "0", str(faults), faults == 0),
         Check("answers of the model", str(users), str(from_model), from_model == users),

@@ -23,7 +23,7 @@ from model.climber_pilot.checkpoint import load_checkpoint, stage_folder
 from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, WEIGHTS_FILE
 from model.climber_pilot.report import SIMULATED_NOTE
 from model.datasets.registry import load_dataset
-from model.item_index import HNSW_ABOVE
+from model.item_index import EXACT_UP_TO, PROBED_ABOVE
 from model.manifest import ReleaseError, read_manifest
 
 logger = logging.getLogger(__name__)
@@ -50,11 +50,17 @@ def served_quality(
             return asked.body(question, top_k, max_sent_events)
 
         replies = ask_all(client, len(asked), body_of, concurrency=concurrency, title=f"asking: {asked.name}")
-        approximate = asked.sampler is None and len(asked.checkpoint.catalogue) > HNSW_ABOVE
-        figures = compare(asked, exact, replies, top_k, approximate=approximate)
+        figures = compare(asked, exact, replies, top_k, approximate=_reads_clusters(asked))
         compared.append(figures)
         found += [check._replace(what=f"{asked.name}: {check.what}") for check in checks(figures)]
     return compared, found
+
+
+def _reads_clusters(asked: Questions) -> bool:
+    """Whether the service may answer some of the questions from the nearest clusters alone."""
+    if len(asked.checkpoint.catalogue) <= EXACT_UP_TO:
+        return False
+    return any(int(asked.allowed(question).sum()) > PROBED_ABOVE for question in range(len(asked)))
 
 
 def release_checks(compared: list[dict[str, Any]], checkpoint: Path, release_root: Path | None) -> list[Check]:

@@ -12,21 +12,23 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Clusters:
-    """centroids float32 [L, D]; cluster_of int32 [V]: the centroid next to every item, by Euclidean distance."""
+    """centroids float32 [L, D], unit length; cluster_of int32 [V]: the centroid of the largest inner product."""
 
     centroids: np.ndarray
     cluster_of: np.ndarray
 
     @classmethod
     def fit(cls, vectors: np.ndarray) -> "Clusters":
-        """About sqrt(V) clusters of vectors [V, D]; seeded, on one thread."""
+        """About 2 sqrt(V) clusters of vectors [V, D]; seeded, on one thread."""
         # One thread, as everywhere in the serving process: FAISS brings a thread pool of its own.
         faiss.omp_set_num_threads(1)
-        number = 1 << round(np.log2(max(1, len(vectors))) / 2)
+        number = 2 << round(np.log2(max(1, len(vectors))) / 2)
         means = faiss.Kmeans(
             vectors.shape[1],
             number,
             niter=ITERATIONS,
+            # By direction: a centroid's length would say how mixed its cluster is, not how near it is to a query.
+            spherical=True,
             seed=SEED,
             min_points_per_centroid=1,
             max_points_per_centroid=POINTS_PER_CENTROID,

@@ -63,12 +63,12 @@ class Plans:
         self._lock = Lock()
 
     def of(self, condition: Condition) -> Plan:
-        """The plan of a condition; a union of slabs that is asked again is gathered into one block."""
+        """The plan of a condition; a union of slabs that is asked again is gathered, where that leaves it exact."""
         with self._lock:
             plan = self._plans.get(condition)
             if plan is None:
                 plan = self._plan(condition)
-            elif len(plan.parts) > 1 and self._may_gather(plan.eligible):
+            elif len(plan.parts) > 1 and self._is_exact(plan.eligible) and self._may_gather(plan.eligible):
                 self.owned_bytes -= self._plans.pop(condition).owned_bytes
                 plan = self._gathered(_rows_of(plan.parts), plan)
             else:
@@ -118,10 +118,14 @@ class Plans:
         return Plan(parts, eligible, satisfied, owned + (0 if satisfied is None else satisfied.nbytes))
 
     def _part(self, block: Block, refused: np.ndarray | None = None) -> Part:
-        if self._clusters is None or len(block.rows) <= self._probed_above:
+        if self._is_exact(len(block.rows)):
             return Part(block, refused)
+        assert self._clusters is not None
         taken = block.rows if refused is None else block.rows[~refused]
         return Part(block, refused, self._clusters.ends(block.rows), self._clusters.sizes(taken))
+
+    def _is_exact(self, num_rows: int) -> bool:
+        return self._clusters is None or num_rows <= self._probed_above
 
     def _may_gather(self, num_rows: int) -> bool:
         row_bytes = 8 + self._slabs.whole.vectors[:1].nbytes

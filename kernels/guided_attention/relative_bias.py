@@ -29,24 +29,25 @@ def position_bucket(distance: Tensor, num_buckets: int) -> Tensor:
 
     A negative distance counts as zero.
     """
-    return torch.bucketize(distance, _first_distances(num_buckets, distance.device), right=True)
+    return torch.bucketize(distance, first_distances(num_buckets, distance.device), right=True)
 
 
 def time_bucket(gap_s: Tensor, num_buckets: int) -> Tensor:
     """Bucket of a time gap in seconds: floor(log2(1 + gap)), the last one open-ended; negative gaps count as zero."""
-    return torch.bucketize(gap_s, _first_gaps_s(num_buckets, gap_s.device), right=True)
+    return torch.bucketize(gap_s, first_gaps_s(num_buckets, gap_s.device), right=True)
 
 
 @cache
-def _first_distances(num_buckets: int, device: torch.device) -> Tensor:
-    """The smallest distance of every bucket but the first: integers, so that backends agree on every pair."""
+def first_distances(num_buckets: int, device: torch.device) -> Tensor:
+    """The smallest distance of every position bucket but the first: integers, so that backends agree on every pair."""
     # floor(2 log2 d) is floor(log2 d^2), and EXACT_POSITIONS^2 is 2^8.
     first = [b if b <= EXACT_POSITIONS else isqrt(2 ** (b - 8) - 1) + 1 for b in range(1, MAX_POSITION_BUCKETS)]
     return _constant(first[: num_buckets - 1], device)
 
 
 @cache
-def _first_gaps_s(num_buckets: int, device: torch.device) -> Tensor:
+def first_gaps_s(num_buckets: int, device: torch.device) -> Tensor:
+    """The smallest gap in seconds of every time bucket but the first."""
     return _constant([2**b - 1 for b in range(1, MAX_TIME_BUCKETS)][: num_buckets - 1], device)
 
 

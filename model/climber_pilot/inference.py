@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,9 +15,11 @@ from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.network import HistoryBatch, attention_backend
+from model.climber_pilot.state_path import StatePath
 from model.climber_pilot.towers import Network, network_of
+from model.climber_pilot.user_state import UserState
 from model.condition import Condition
-from model.item_index import ItemIndex
+from model.item_index import ItemIndex, Question
 from model.mapped_arrays import map_arrays
 from model.release import Release, ReleaseError, verify_release
 
@@ -26,6 +30,7 @@ INDEX_FILE = "index.safetensors"
 # Before the names of what the item index has built beside the vectors; a release without it has it built at load.
 SEARCH = "search_"
 VECTOR_TOLERANCE = 1e-4
+ENFORCED_PAIRS = 4_096
 
 Mode = Literal["strict", "guided"]
 
@@ -46,6 +51,7 @@ class RetrievalRequest:
         steer the query vector alone. policy is enforced in both.
     excluded: int64 catalogue rows that no list may contain.
     time_s: when the list is for, epoch seconds; None takes the time of the newest event.
+    state: that of the history, from `Retriever.states` of the same release; None has it read within the call.
     """
 
     history: History
@@ -55,6 +61,7 @@ class RetrievalRequest:
     policy: Condition = field(default_factory=Condition)
     excluded: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     time_s: int | None = None
+    state: UserState | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,11 @@ class Candidates:
 
 
 class Retriever:
-    """Backbone once per user, branch layer for all conditions, exact search. Call it from one thread."""
+    """Backbone once per user state, branch layer for all conditions, exact search. Call it from one thread.
+
+    User states are kept on a CPU, for networks whose conditions guide the attention. On CUDA and along the other
+    condition paths a state holds the events alone, and every answer runs the whole network.
+    """
 
     def __init__(
         self, release: Release, config: ClimberPilotConfig, model: Network, catalogue: Catalogue, index: Path
@@ -92,6 +103,9 @@ class Retriever:
             raise ReleaseError("vectors_mismatch", message)
         built = {name.removeprefix(SEARCH): found for name, found in arrays.items() if name.startswith(SEARCH)}
         self._index = ItemIndex(catalogue, self.vectors, arrays=built or None)
+        self._states: StatePath | None = None
+        if self.device == "cpu" and config.network.condition_path == "attention":
+            self._states = StatePath(model, self._raw_vectors.numpy(), catalogue, self._index.satisfied)
         share = self.popularity / max(1.0, float(self.popularity.sum()))
         # Popularity is one number per item: always exact, whatever the catalogue's size.
         self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), exact_up_to=len(catalogue))
@@ -116,40 +130,45 @@ class Retriever:
         except (KeyError, RuntimeError, OSError, ValueError) as error:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
+    def states(
+        self, histories: Sequence[History], previous: Sequence[UserState | None] | None = None
+    ) -> list[UserState]:
+        """What the network keeps of every history, its newest max_history events.
+
+        previous: earlier states of the same users, None for what is not known. One of the same events is the answer
+        itself; where it ends earlier, only the events since are read; anything else, such as an event that has dropped
+        out on the left or came in between, reads all again. An empty history raises ValueError.
+        """
+        befores = [None] * len(histories) if previous is None else previous
+        return [self._state(history, before) for history, before in zip(histories, befores, strict=True)]
+
     def retrieve(self, requests: Sequence[RetrievalRequest]) -> list[list[Candidates]]:
         """Lists per request and condition. A request without history raises ValueError: ask `most_popular` instead."""
-        vectors = self.query_vectors(requests)
-        # Questions under the same enforced condition are one search: one matrix product, one eligible set.
-        questions: dict[tuple[Condition, int], list[tuple[int, int]]] = {}
-        for i, request in enumerate(requests):
-            for p, condition in enumerate(request.conditions):
-                enforced = request.policy & condition if request.mode == "strict" else request.policy
-                questions.setdefault((enforced, request.top_k), []).append((i, p))
-        answers: list[dict[int, Candidates]] = [{} for _ in requests]
-        for (enforced, top_k), asked in questions.items():
-            queries = np.stack([vectors[i][p] for i, p in asked])
-            excluded = [requests[i].excluded for i, _ in asked]
-            for (i, p), found in zip(asked, self._index.search(queries, enforced, top_k, excluded), strict=True):
-                answers[i][p] = Candidates(found.rows, found.scores, found.eligible)
-        return [[lists[p] for p in range(len(lists))] for lists in answers]
+        questions = []
+        for request, vectors in zip(requests, self.query_vectors(requests), strict=True):
+            excluded = _ascending(request.excluded)
+            for condition, vector in zip(request.conditions, vectors, strict=True):
+                enforced = _enforced(request.policy, condition) if request.mode == "strict" else request.policy
+                questions.append(Question(vector, enforced, request.top_k, excluded))
+        answers = iter(self._index.search_many(questions))
+        return [
+            [Candidates(found.rows, found.scores, found.eligible) for found in islice(answers, len(request.conditions))]
+            for request in requests
+        ]
 
     def query_vectors(self, requests: Sequence[RetrievalRequest]) -> list[np.ndarray]:
         """One query vector per condition, float32 [P, D] per request."""
-        distinct = list({condition: None for request in requests for condition in request.conditions})
-        entry_of = {condition: entry for entry, condition in enumerate(distinct)}
-        num_rows = max(len(request.conditions) for request in requests)
-        entries = torch.zeros(len(requests), num_rows, dtype=torch.int64)
-        for i, request in enumerate(requests):
-            own = [entry_of[condition] for condition in request.conditions]
-            entries[i, : len(own)] = torch.tensor(own)
-        table, device = condition_table(distinct, self.catalogue.num_words), self._model.device
-        conditions = ConditionBatch(table, entries).to(device)
-        with torch.inference_mode():
-            histories = self._padded(requests).to(device)
-            times = [int(one.history.time_s[-1]) if one.time_s is None else one.time_s for one in requests]
-            request_time_s = torch.tensor(times, device=device)
-            found = self._model.query_vectors(self._raw_vectors, histories, conditions, request_time_s).cpu().numpy()
-        return [rows[: len(request.conditions)] for rows, request in zip(found, requests, strict=True)]
+        states = [self._state(request.history) if request.state is None else request.state for request in requests]
+        times_s = [
+            int(state.time_s[-1]) if request.time_s is None else request.time_s
+            for request, state in zip(requests, states, strict=True)
+        ]
+        conditions = [request.conditions for request in requests]
+        if not any(conditions):
+            return [np.empty((0, self.vectors.shape[1]), dtype=np.float32) for _ in conditions]
+        if self._states is None:
+            return self.whole_pass(states, conditions, times_s)
+        return self._states.query_vectors(states, conditions, times_s)
 
     def most_popular(self, condition: Condition, top_k: int, excluded: np.ndarray) -> Candidates:
         """The list without a user: training popularity under the condition, scores as shares of all events."""
@@ -165,13 +184,56 @@ class Retriever:
             for count in (1, 4):
                 self.retrieve([RetrievalRequest(history, (Condition(), condition)[:count] * (count // 2 or 1), 50)])
 
-    def _padded(self, requests: Sequence[RetrievalRequest]) -> HistoryBatch:
-        lengths = [min(len(request.history.rows), self.max_history) for request in requests]
-        if min(lengths) == 0:
+    def _state(self, history: History, previous: UserState | None = None) -> UserState:
+        if len(history.rows) == 0:
             raise ValueError("expected at least one history event per request, got an empty history")
-        rows = torch.zeros(len(requests), max(lengths), dtype=torch.int64)
-        time_s = torch.zeros_like(rows)
-        for i, (request, length) in enumerate(zip(requests, lengths, strict=True)):
-            rows[i, :length] = torch.from_numpy(request.history.rows[-length:])
-            time_s[i, :length] = torch.from_numpy(request.history.time_s[-length:])
-        return HistoryBatch(rows, time_s, torch.tensor(lengths))
+        # Of their own: a state must not change with the caller's arrays.
+        rows = np.array(history.rows[-self.max_history :], dtype=np.int64)
+        time_s = np.array(history.time_s[-self.max_history :], dtype=np.int64)
+        if previous is not None:
+            known = len(previous.rows)
+            same = np.array_equal(previous.rows, rows[:known]) and np.array_equal(previous.time_s, time_s[:known])
+            if same and known == len(rows):
+                return previous
+            previous = previous if same else None
+        return UserState(rows, time_s) if self._states is None else self._states.state(rows, time_s, previous)
+
+    def whole_pass(
+        self, states: Sequence[UserState], conditions: Sequence[Sequence[Condition]], times_s: Sequence[int]
+    ) -> list[np.ndarray]:
+        """The query vectors [P, D] of the whole network over the states' events, for all users at once; keeps nothing.
+
+        times_s: when each user asks.
+        """
+        distinct = list({condition: None for asked in conditions for condition in asked})
+        entry_of = {condition: entry for entry, condition in enumerate(distinct)}
+        entries = torch.zeros(len(states), max(len(asked) for asked in conditions), dtype=torch.int64)
+        for i, asked in enumerate(conditions):
+            entries[i, : len(asked)] = torch.tensor([entry_of[condition] for condition in asked])
+        table, device = condition_table(distinct, self.catalogue.num_words), self._model.device
+        batch = ConditionBatch(table, entries).to(device)
+        with torch.inference_mode():
+            request_time_s = torch.tensor(times_s, device=device)
+            histories = _padded(states).to(device)
+            found = self._model.query_vectors(self._raw_vectors, histories, batch, request_time_s).cpu().numpy()
+        return [rows[: len(asked)] for rows, asked in zip(found, conditions, strict=True)]
+
+
+def _padded(states: Sequence[UserState]) -> HistoryBatch:
+    lengths = [len(state.rows) for state in states]
+    rows = torch.zeros(len(states), max(lengths), dtype=torch.int64)
+    time_s = torch.zeros_like(rows)
+    for i, (state, length) in enumerate(zip(states, lengths, strict=True)):
+        rows[i, :length] = torch.from_numpy(state.rows)
+        time_s[i, :length] = torch.from_numpy(state.time_s)
+    return HistoryBatch(rows, time_s, torch.tensor(lengths))
+
+
+def _ascending(rows: np.ndarray) -> np.ndarray:
+    """int64 rows, ascending and unique; themselves where they are."""
+    return rows if (rows[1:] > rows[:-1]).all() else np.unique(rows)
+
+
+@lru_cache(maxsize=ENFORCED_PAIRS)
+def _enforced(policy: Condition, condition: Condition) -> Condition:
+    return policy & condition

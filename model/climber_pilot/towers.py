@@ -68,6 +68,11 @@ Network = ClimberPilot | Towers
 """What a checkpoint or a release holds."""
 
 
+def networks_of(network: Network) -> list[ClimberPilot]:
+    """The towers, or the one network there is."""
+    return [network] if isinstance(network, ClimberPilot) else list(cast(Iterable[ClimberPilot], network.towers))
+
+
 def network_of(config: NetworkConfig, catalogue: Catalogue, num_towers: int) -> Network:
     """An untrained network for the weights of a checkpoint; raises ValueError below one tower."""
     if num_towers < 1:

@@ -3,8 +3,9 @@ import polars as pl
 import pytest
 
 from model.catalogue import Catalogue
+from model.clusters import Clusters
 from model.condition import Condition
-from model.slabs import MAX_SLICES, Block, Slabs, positions_in
+from model.slabs import MAX_SLICES, Block, Slabs, affordable_attributes
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def value(catalogue: Catalogue, name: str, text: str) -> int:
 
 
 def test_a_slab_holds_the_items_of_its_value_with_their_vectors(catalogue: Catalogue) -> None:
-    slabs = Slabs(catalogue, whole(catalogue), ["genre"])
+    slabs = Slabs.build(catalogue, whole(catalogue), ["genre"])
     for text, rows in {"rock": [0, 2], "pop": [0, 1], "jazz": [3]}.items():
         slab = slabs.of(value(catalogue, "genre", text))
         assert slab is not None
@@ -45,11 +46,11 @@ def test_a_slab_holds_the_items_of_its_value_with_their_vectors(catalogue: Catal
 
 def test_attributes_of_the_fewest_values_are_taken_while_affordable(catalogue: Catalogue) -> None:
     # genre 5 pairs, artist 4, mood 16: the budget is 4 vectors for each of the 4 items.
-    assert Slabs(catalogue, whole(catalogue)).attributes == ("genre", "artist")
+    assert affordable_attributes(catalogue) == ("genre", "artist")
 
 
 def test_only_a_union_of_slabs_is_served_as_one(catalogue: Catalogue) -> None:
-    slabs = Slabs(catalogue, whole(catalogue), ["genre"])
+    slabs = Slabs.build(catalogue, whole(catalogue), ["genre"])
     rock, pop, jazz = (value(catalogue, "genre", text) for text in ("rock", "pop", "jazz"))
     assert [block.rows.tolist() for block in slabs.union_of(Condition.of(rock))] == [[0, 2]]
     assert len(slabs.union_of(Condition.build(any_of=[[pop, jazz]]))) == 2
@@ -67,14 +68,31 @@ def test_only_a_union_of_slabs_is_served_as_one(catalogue: Catalogue) -> None:
 
 
 def test_the_superset_is_the_smallest_slab_that_must_hold_every_item(catalogue: Catalogue) -> None:
-    slabs = Slabs(catalogue, whole(catalogue), ["genre"])
+    slabs = Slabs.build(catalogue, whole(catalogue), ["genre"])
     rock, jazz = value(catalogue, "genre", "rock"), value(catalogue, "genre", "jazz")
     assert slabs.superset_of(Condition.build(all_of=[rock, jazz])).rows.tolist() == [3]
     assert slabs.superset_of(Condition.build(any_of=[[rock, jazz]])).rows.tolist() == [0, 1, 2, 3]
     assert slabs.superset_of(Condition.build(none_of=[rock])).rows.tolist() == [0, 1, 2, 3]
 
 
-def test_positions_are_those_of_the_rows_that_are_there() -> None:
-    assert positions_in(np.array([2, 5, 9]), np.array([1, 2, 9, 10])).tolist() == [0, 2]
-    assert positions_in(np.array([], dtype=np.int64), np.array([1])).tolist() == []
-    assert positions_in(np.array([4]), np.array([], dtype=np.int64)).tolist() == []
+def test_with_clusters_a_slab_stands_in_their_order_and_the_whole_has_one(catalogue: Catalogue) -> None:
+    clusters = Clusters(np.zeros((2, 2), dtype=np.float32), np.array([1, 0, 0, 1], dtype=np.int32))
+    slabs = Slabs.build(catalogue, whole(catalogue), ["genre"], clusters)
+    rock = slabs.of(value(catalogue, "genre", "rock"))
+    assert rock is not None
+    assert rock.rows.tolist() == [2, 0]
+    assert slabs.whole.rows.tolist() == [1, 2, 0, 3]
+    assert slabs.whole.vectors.tolist() == whole(catalogue).vectors[[1, 2, 0, 3]].tolist()
+    assert clusters.ends(slabs.whole.rows).tolist() == [0, 2, 4]
+    assert clusters.sizes(rock.rows).tolist() == [1, 1]
+
+
+def test_slabs_over_their_own_arrays_copy_nothing(catalogue: Catalogue) -> None:
+    slabs = Slabs.build(catalogue, whole(catalogue), ["genre"])
+    again = Slabs.from_arrays(catalogue, whole(catalogue), slabs.arrays())
+    jazz = value(catalogue, "genre", "jazz")
+    first, second = slabs.of(jazz), again.of(jazz)
+    assert first is not None
+    assert second is not None
+    assert second.rows.tolist() == [3]
+    assert np.shares_memory(first.vectors, second.vectors)

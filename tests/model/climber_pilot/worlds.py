@@ -1,13 +1,19 @@
 """Small catalogues, networks and datasets for tests."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import torch
+from safetensors.numpy import save_file
 
 from model.catalogue import Catalogue
 from model.climber_pilot.config import ClimberPilotConfig, NetworkConfig, config_from_mapping
+from model.climber_pilot.inference import Retriever
 from model.climber_pilot.network import ClimberPilot
+from model.climber_pilot.towers import Towers
 from model.datasets.dataset import Dataset
+from model.release import Release
 
 GENRES = ("rock", "jazz", "folk", "metal")
 
@@ -64,3 +70,21 @@ def small_config(**sections):
     config = config_from_mapping(base)
     assert isinstance(config, ClimberPilotConfig)
     return config
+
+
+def small_retriever(folder, catalogue=None, towers=1, seed=0, **sizes):
+    """A retriever of random networks, as if it came from a release."""
+    catalogue = small_catalogue() if catalogue is None else catalogue
+    networks = [small_network(catalogue, seed=seed + tower, **sizes) for tower in range(towers)]
+    model = networks[0]
+    if towers > 1:
+        model = Towers(model.config, catalogue, towers)
+        model.towers = torch.nn.ModuleList(networks)
+    with torch.no_grad():
+        vectors = model.eval().scored(model.items()).numpy()
+    index = folder / "index.safetensors"
+    popularity = np.arange(len(catalogue), dtype=np.float32)
+    save_file({"item_vectors": np.ascontiguousarray(vectors), "popularity": popularity}, index)
+    facts = {"instructable": ["genre"], "simulated": "yes", "towers": towers}
+    config = dataclasses.replace(ClimberPilotConfig(), network=model.config)
+    return Retriever(Release(folder, "small", {"facts": facts}), config, model, catalogue, index)

@@ -1,4 +1,4 @@
-"""Served = evaluated above 100,000 items, where the search without an instruction goes through HNSW."""
+"""Served = evaluated above 100,000 items, where the search without an instruction reads the nearest clusters."""
 
 import dataclasses
 
@@ -16,12 +16,12 @@ from model.climber_pilot.checkpoint import load_checkpoint, save_description
 from model.climber_pilot.export import export_release
 from model.climber_pilot.network import ClimberPilot
 from model.datasets.dataset import Dataset
-from model.item_index import HNSW_ABOVE
+from model.item_index import EXACT_UP_TO
 from model.training import WEIGHTS_FILE
 from tests.model.climber_pilot.worlds import small_config
 from tests.service.running import serving, settings_for
 
-NUM_ITEMS = HNSW_ABOVE + 1_000
+NUM_ITEMS = EXACT_UP_TO + 1_000
 CLUSTERS = 500
 USERS = 800
 HISTORY = 4
@@ -87,19 +87,19 @@ def describe(folder, dataset):
     save_description(folder, checkpoint.config, checkpoint.catalogue, checkpoint.popularity, facts)
 
 
-def test_the_graph_keeps_99_percent_of_the_exact_hit_rate(large, tmp_path):
+def test_the_clusters_keep_99_percent_of_the_exact_hit_rate(large, tmp_path):
     dataset, folder = large
     export_release(folder, tmp_path)
     questions = held_out_questions(load_checkpoint(folder), dataset, "genre")
     with serving(settings_for(tmp_path, "unix:///nowhere")) as service:
-        assert service.retriever._index.hnsw_recall is not None
+        assert service.retriever._index.recall is not None
         compared, found = served_quality(questions, Client(service.base_url))
     assert [check for check in found if not check.ok] == []
     strict, plain = compared
-    assert (strict["search"], plain["search"]) == ("exact", "HNSW")
+    assert (strict["search"], plain["search"]) == ("exact", "clusters")
     assert (strict["users"], plain["users"]) == (USERS, USERS)
     assert plain["hr"]["10"]["exact"] > 0.1
     assert plain["hr"]["50"]["exact"] > 0.7
-    # The graph was really asked, and what it misses is told apart from what nothing explains.
+    # The clusters were really asked, and what they miss is told apart from what nothing explains.
     assert plain["lists"]["approximate"] > 0
     assert strict["lists"]["approximate"] == 0
