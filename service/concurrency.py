@@ -7,7 +7,7 @@ SAMPLE_REQUESTS = 8
 # So few requests at once say nothing of overload, and fewer would starve the batches of the model.
 LOWEST_LIMIT = 8
 # Under overload an answer may take this long, or this many times what it takes when little is going on.
-TARGET_S = 0.03
+TARGET_S = 0.05
 TARGET_LATENCIES = 2.0
 # A burst may make an answer take this long: half of the default deadline.
 BURST_S = 0.25
