@@ -49,11 +49,11 @@ class ItemEncoder(nn.Module):
             self.register_buffer(f"{name}_weights", weights, persistent=False)
         self.word_embedding = None
         if config.title_buckets:
-            words, offsets, weights = _title_bag(catalogue.titles, config.title_buckets)
-            used_words, word_rows = np.unique(words, return_inverse=True)
-            self.register_buffer("title_ids", torch.from_numpy(word_rows), persistent=False)
-            self.register_buffer("title_offsets", torch.from_numpy(offsets), persistent=False)
-            self.register_buffer("title_weights", torch.from_numpy(weights), persistent=False)
+            ids, offsets, weights = _title_bag(catalogue.titles, config.title_buckets)
+            used_words, ids = ids.unique(return_inverse=True)
+            self.register_buffer("title_ids", ids, persistent=False)
+            self.register_buffer("title_offsets", offsets, persistent=False)
+            self.register_buffer("title_weights", weights, persistent=False)
             self.word_embedding = nn.Embedding(max(1, len(used_words)), config.width)
             nn.init.normal_(self.word_embedding.weight, std=0.02)
         num_parts = 1 + len(self.attribute_names) + (self.word_embedding is not None)
@@ -91,7 +91,7 @@ def _bag(catalogue: Catalogue, name: str) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(catalogue.value_ids[own]), torch.from_numpy(offsets[:-1]), torch.from_numpy(weights)
 
 
-def _title_bag(titles: list[str | None], num_buckets: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _title_bag(titles: list[str | None], num_buckets: int) -> tuple[Tensor, Tensor, Tensor]:
     """Buckets of the different words of every title, offsets [V] and mean weights; a word is what \\w+ matches."""
     words = [sorted(set(re.findall(r"\w+", (title or "").lower()))) for title in titles]
     vocabulary = sorted({word for own in words for word in own})
@@ -99,4 +99,5 @@ def _title_bag(titles: list[str | None], num_buckets: int) -> tuple[np.ndarray, 
     per_item = np.array([len(own) for own in words], dtype=np.int64)
     buckets = np.array([bucket_of[word] for own in words for word in own], dtype=np.int64)
     weights = np.repeat(1.0 / np.maximum(per_item, 1), per_item).astype(np.float32)
-    return buckets, np.cumsum(per_item) - per_item, weights
+    offsets = np.cumsum(per_item) - per_item
+    return torch.from_numpy(buckets), torch.from_numpy(offsets), torch.from_numpy(weights)
