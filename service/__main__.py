@@ -1,7 +1,7 @@
 """python -m service: serve the current release of REC_RELEASE_ROOT."""
 
+import argparse
 import os
-import signal
 import sys
 
 
@@ -10,41 +10,26 @@ def main() -> int:
     # Before torch is loaded: one thread per process, and none that spins while it waits.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import uvicorn
-
-    from service.app import create_app
     from service.logs import configure_logs
     from service.settings import SettingsError, load_settings
 
+    parser = argparse.ArgumentParser(prog="python -m service", description="Every setting is a REC_ variable.")
+    parser.add_argument("--worker", type=int, help="given by the supervisor of REC_WORKERS processes")
+    parser.add_argument("--restarts", type=int, default=0, help="given by the supervisor")
+    arguments = parser.parse_args()
     try:
         settings = load_settings()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     configure_logs(settings.log_level)
-    refused = False
+    if settings.workers > 1 and arguments.worker is None:
+        from service.workers import Workers
 
-    def stop() -> None:
-        nonlocal refused
-        refused = True
-        server.should_exit = True
+        return Workers(settings).run()
+    from service.server import Worker, serve
 
-    config = uvicorn.Config(
-        create_app(settings, on_refused=stop),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        ws="none",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-    # The server handles signals itself and raises them again when it is done; that is a normal end.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    server.run()
-    return 1 if refused or not server.started else 0
+    return serve(settings, None if arguments.worker is None else Worker(arguments.worker, arguments.restarts))
 
 
 if __name__ == "__main__":

@@ -1,34 +1,64 @@
 """Admission: who may run now (Permits) and when the answer is due (Deadline)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Gauge
 
+from service.concurrency import ConcurrencyLimit
 from service.errors import OverloadedError
 
 
 class Permits:
-    """A fixed number of requests at a time; the next one is refused at once rather than queued without bound."""
+    """As many requests at a time as get their answers soon; the next one is refused at once rather than queued.
 
-    def __init__(self, limit: int, in_flight: Gauge) -> None:
-        self._limit = limit
+    The number follows what is measured (ConcurrencyLimit) and never exceeds `limit`. For one event loop.
+    """
+
+    def __init__(self, limit: int, in_flight: Gauge, clock: Callable[[], float] = time.monotonic) -> None:
+        """in_flight: shows the permits taken. clock: seconds, monotonic."""
+        self._clock = clock
         self._taken = 0
-        self._in_flight = in_flight
+        self._limit = ConcurrencyLimit(limit, clock())
+        in_flight.set_function(lambda: self._taken)
+
+    @property
+    def limit(self) -> int:
+        """Requests that may run at once now."""
+        return self._limit.value
+
+    @property
+    def retry_after_s(self) -> int:
+        """How long a refused client should wait, by the measured drain rate."""
+        return self._limit.retry_after_s()
+
+    def refuses(self) -> bool:
+        """Whether `take` would raise now; a refusal is counted. Lets a request be refused before its body is read."""
+        now_s = self._clock()
+        if now_s >= self._limit.ends_s:
+            self._limit.turn(now_s, self._taken)
+        if self._taken < self._limit.value:
+            return False
+        self._limit.refused()
+        return True
 
     @contextmanager
     def take(self) -> Iterator[None]:
         """Hold a permit for the body of a with-statement; raises OverloadedError when none is left."""
-        if self._taken >= self._limit:
-            raise OverloadedError(f"{self._limit} requests are being answered already")
+        if self.refuses():
+            error = OverloadedError(f"{self._taken} requests are being answered already")
+            error.headers["retry-after"] = str(self.retry_after_s)
+            raise error
+        came_s = self._clock()
         self._taken += 1
-        self._in_flight.set(self._taken)
+        ticket = self._limit.came(came_s, self._taken)
         try:
             yield
         finally:
             self._taken -= 1
-            self._in_flight.set(self._taken)
+            now_s = self._clock()
+            self._limit.left(now_s, self._taken, now_s - came_s, ticket)
 
 
 class Deadline:

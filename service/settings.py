@@ -39,11 +39,12 @@ class Settings(BaseSettings):
     )
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=256, description="processes; more than one also take the ports after the first")
     policy: Where = Field(default_factory=dict, description='always enforced, e.g. {"explicit": {"none": ["yes"]}}')
 
     max_body_bytes: int = Field(1 << 20, ge=1024)
     body_timeout_ms: int = Field(10_000, ge=1, description="how long a client may take to send its body")
-    max_concurrent_requests: int = Field(64, ge=1, description="answered with 503 beyond this number")
+    max_concurrent_requests: int = Field(64, ge=1, description="most at once per process; the limit in force adapts")
     max_k: int = Field(500, ge=1, le=10_000)
     max_instructions: int = Field(16, ge=1, le=256)
     max_history_events: int = Field(10_000, ge=1, description="events in the history of one request body")
@@ -77,6 +78,8 @@ class Settings(BaseSettings):
             raise ValueError("expected default_deadline_ms to be at most max_deadline_ms")
         if self.standing_top_p > self.max_instructions:
             raise ValueError("expected standing_top_p to be at most max_instructions")
+        if self.workers > 1 and not 0 < self.port <= 65535 - 2 * self.workers:
+            raise ValueError("expected a fixed port with 2 * workers ports after it for more than one worker")
         return self
 
 

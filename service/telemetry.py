@@ -61,6 +61,12 @@ class Telemetry:
         self.in_flight = Gauge("rec_requests_in_flight", "Requests that hold a permit", registry=registry)
         self.ready = Gauge("rec_ready", "1 when a release is loaded and warmed up", registry=registry)
         self.release = Gauge("rec_release_info", "The release in force", ("release",), registry=registry)
+        self.concurrency_limit = Gauge(
+            "rec_concurrency_limit", "Recommendations that may run at once now", registry=registry
+        )
+        self.worker_restarts = Gauge(
+            "rec_worker_restarts", "How often this worker was started again after it died", registry=registry
+        )
         for reason in ("deadline", "model_error"):
             self.fallbacks.labels(reason)
         for result in ("accepted", "duplicate", "unknown_item"):

@@ -12,8 +12,9 @@ import torch
 from safetensors.numpy import save_file
 
 from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint, stage_folder
-from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, SEARCH, WEIGHTS_FILE
 from model.climber_pilot.onnx_export import export_graphs
+from model.item_index import ItemIndex
 from model.release import Release, set_current, write_release
 
 
@@ -45,10 +46,15 @@ def export_release(
 
 
 def index_arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """What the service searches: scored item vectors [V, D] and popularity [V]."""
+    """What the service searches: scored item vectors [V, D], popularity [V], and what the item index builds of them.
+
+    In the release, so that every worker of a machine maps the same bytes instead of building its own.
+    """
     with torch.inference_mode():
-        vectors = checkpoint.model.scored(checkpoint.model.items())
-    return {"item_vectors": vectors.numpy(), "popularity": checkpoint.popularity}
+        vectors = checkpoint.model.scored(checkpoint.model.items()).numpy()
+    built = ItemIndex(checkpoint.catalogue, vectors).arrays()
+    found = {f"{SEARCH}{name}": array for name, array in built.items()}
+    return {"item_vectors": vectors, "popularity": checkpoint.popularity, **found}
 
 
 def main(argv: list[str] | None = None) -> int:

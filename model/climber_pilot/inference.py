@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from model.catalogue import Catalogue
@@ -22,12 +21,15 @@ from model.climber_pilot.towers import Network, network_of
 from model.climber_pilot.user_state import UserState
 from model.condition import Condition
 from model.item_index import ItemIndex, Question
+from model.mapped_arrays import map_arrays
 from model.release import Release, ReleaseError, verify_release
 
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 CATALOGUE_FILE = "catalogue.parquet"
 INDEX_FILE = "index.safetensors"
+# Before the names of what the item index has built beside the vectors; a release without it has it built at load.
+SEARCH = "search_"
 VECTOR_TOLERANCE = 1e-4
 ENFORCED_PAIRS = 4_096
 
@@ -82,7 +84,7 @@ class Retriever:
     def __init__(
         self, release: Release, config: ClimberPilotConfig, model: Network, catalogue: Catalogue, index: Path
     ) -> None:
-        arrays = load_arrays(index)
+        arrays = map_arrays(index)
         self.release = release
         self.catalogue = catalogue
         self.max_history = config.network.max_history
@@ -96,11 +98,12 @@ class Retriever:
         self.attention_backend = attention_backend(config.network.attention, self.device, gradients=False)
         with torch.inference_mode():
             self._raw_vectors = model.items()
-            drift = (model.scored(self._raw_vectors).cpu() - torch.from_numpy(self.vectors)).abs().max().item()
+            drift = float(np.abs(model.scored(self._raw_vectors).cpu().numpy() - self.vectors).max())
         if not drift <= VECTOR_TOLERANCE:
             message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
             raise ReleaseError("vectors_mismatch", message)
-        self._index = ItemIndex(catalogue, self.vectors)
+        built = {name.removeprefix(SEARCH): found for name, found in arrays.items() if name.startswith(SEARCH)}
+        self._index = ItemIndex(catalogue, self.vectors, arrays=built or None)
         self._states: StatePath | None = None
         if self.device == "cpu" and config.network.condition_path == "attention":
             self._states = StatePath(model, self._raw_vectors.numpy(), catalogue, self._index.satisfied)
@@ -127,7 +130,9 @@ class Retriever:
             retriever = cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
             retriever._choose_runtime(runtime)
             return retriever
-        except (KeyError, RuntimeError, OSError) as error:
+        except ReleaseError:
+            raise
+        except (KeyError, RuntimeError, OSError, ValueError) as error:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
     def _choose_runtime(self, wanted: str) -> None:

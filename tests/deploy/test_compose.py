@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from service.server import Worker
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ SETTING_NAMES = {f"REC_{name.upper()}" for name in Settings.model_fields}
 
 def test_the_file_has_the_sections_of_the_compose_format_and_no_other() -> None:
     assert set(COMPOSE) == {"name", "services", "volumes"}
-    assert set(COMPOSE["services"]) == {"service", "redis"}
+    assert set(COMPOSE["services"]) == {"service", "balancer", "redis"}
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
@@ -33,7 +34,10 @@ def test_a_service_is_well_formed(name: str) -> None:
         assert COMPOSE["services"][other]["healthcheck"]["test"][0] == "CMD"
         assert condition == {"condition": "service_healthy"}
     for volume in service.get("volumes", ()):
-        assert isinstance(volume, dict) or volume.split(":")[0] in COMPOSE["volumes"]
+        if isinstance(volume, dict):
+            assert volume["source"].startswith("${") or (ROOT / "deploy" / volume["source"]).is_file()
+        else:
+            assert volume.split(":")[0] in COMPOSE["volumes"]
 
 
 def test_the_build_context_and_file_exist() -> None:
@@ -68,3 +72,23 @@ def test_the_image_does_not_run_as_root_and_knows_when_it_is_ready() -> None:
     assert "HEALTHCHECK" in last_stage
     assert "/health/ready" in last_stage
     assert 'CMD ["python", "-m", "service"]' in last_stage
+
+
+def test_the_balancer_and_prometheus_know_every_worker() -> None:
+    (port,) = re.findall(r"REC_PORT=(\d+)", DOCKERFILE)
+    count = int(COMPOSE["services"]["service"]["environment"]["REC_WORKERS"])
+    settings = Settings(release_root=ROOT, port=int(port), workers=count)
+    workers = [Worker(number, restarts=0) for number in range(count)]
+    balancer = (ROOT / "deploy/haproxy.cfg").read_text()
+    named = re.findall(r"^ +server \S+ .*_PORT-(\d+)}\" agent-port .*_PORT-(\d+)}\"$", balancer, re.MULTILINE)
+    assert named == [(str(one.port(settings)), str(one.limit_port(settings))) for one in workers]
+    assert COMPOSE["services"]["balancer"]["environment"]["WORKER_HOST"] == "service"
+    jobs = yaml.safe_load((ROOT / "deploy/prometheus.yaml").read_text())["scrape_configs"]
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    assert targets["service"] == [f"service:{one.port(settings)}" for one in workers]
+    assert targets["balancer"] == ["balancer" + COMPOSE["services"]["balancer"]["environment"]["METRICS_ADDRESS"]]
+
+
+def test_what_the_configuration_of_the_balancer_asks_for_is_a_variable_of_it() -> None:
+    asked = set(re.findall(r"\$\{(\w+)", (ROOT / "deploy/haproxy.cfg").read_text()))
+    assert set(COMPOSE["services"]["balancer"]["environment"]) <= asked

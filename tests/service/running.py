@@ -16,6 +16,7 @@ import redis
 import uvicorn
 
 from service.app import create_app
+from service.server import guarded
 from service.settings import Settings
 
 START_TIMEOUT_S = 60
@@ -111,7 +112,7 @@ class RunningService:
 def serving(settings, ready=True):
     """Serve an application over HTTP while the with-statement lasts."""
     app = create_app(settings)
-    config = uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(guarded(app), "127.0.0.1", 0, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

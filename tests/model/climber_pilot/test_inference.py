@@ -169,18 +169,49 @@ def test_evaluation_refuses_other_data(checkpoint):
 
 
 def test_vectors_of_other_weights_are_refused(retriever, tmp_path):
-    arrays = load_file(retriever.release.path / "index.safetensors")
-    arrays["item_vectors"] = arrays["item_vectors"][::-1].copy()
-    save_file(arrays, tmp_path / "index.safetensors")
-    files = {name: retriever.release.path / name for name in retriever.release.manifest["files"]}
-    release = write_release(
-        tmp_path / "root",
-        files | {"index.safetensors": tmp_path / "index.safetensors"},
-        retriever.release.manifest["facts"],
-    )
+    def reversed_vectors(arrays):
+        return arrays | {"item_vectors": arrays["item_vectors"][::-1].copy()}
+
+    release = republished(retriever, tmp_path, reversed_vectors)
     with pytest.raises(ReleaseError) as caught:
         Retriever.load(release.path)
     assert caught.value.code == "vectors_mismatch"
+
+
+def without_search(arrays):
+    """The index of a release from before it carried what the item index builds."""
+    return {name: array for name, array in arrays.items() if not name.startswith("search_")}
+
+
+def with_few_rows(arrays):
+    return arrays | {"search_rows": arrays["search_rows"][1:].copy()}
+
+
+def republished(retriever, root, change):
+    """A release with another index file."""
+    arrays = load_file(retriever.release.path / "index.safetensors")
+    save_file(change(arrays), root / "index.safetensors")
+    files = {name: retriever.release.path / name for name in retriever.release.manifest["files"]}
+    index = {"index.safetensors": root / "index.safetensors"}
+    return write_release(root / "root", files | index, retriever.release.manifest["facts"])
+
+
+def test_what_the_index_has_built_answers_like_what_is_built_at_load(retriever, tmp_path):
+    assert {name for name in load_file(retriever.release.path / "index.safetensors") if name.startswith("search_")}
+    built = Retriever.load(republished(retriever, tmp_path, without_search).path)
+    assert not retriever.vectors.flags.writeable
+    where = ({}, {"genre": {"all": ["jazz"]}}, {"genre": {"none": ["jazz"]}})
+    conditions = tuple(retriever.catalogue.condition(clauses) for clauses in where)
+    request = RetrievalRequest(History(np.arange(8) * 3, np.arange(8) * 1_000), conditions, 10)
+    for mapped, found in zip(retriever.retrieve([request])[0], built.retrieve([request])[0], strict=True):
+        assert mapped.rows.tolist() == found.rows.tolist()
+        np.testing.assert_allclose(mapped.scores, found.scores, atol=1e-5)
+
+
+def test_an_index_of_another_shape_is_refused(retriever, tmp_path):
+    with pytest.raises(ReleaseError) as caught:
+        Retriever.load(republished(retriever, tmp_path, with_few_rows).path)
+    assert caught.value.code == "incompatible_content"
 
 
 def test_a_configuration_that_does_not_fit_the_weights_is_refused(retriever, tmp_path):
