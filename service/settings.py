@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     release_root: Path = Field(description="directory of releases; its file `current` names the one to serve")
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where the network runs; the search is on the CPU")
-    runtime: Literal["auto", "numpy", "eager", "compiled", "onnx", "onnx-int8", "bfloat16"] = Field(
-        "auto", description="what reads histories; auto: the fastest that changes no list"
+    runtime: Literal["auto", "fastest", "numpy", "eager", "compiled", "onnx", "onnx-int8", "bfloat16"] = Field(
+        "auto", description="what reads histories; auto: the fastest exact one; fastest: lossy ones that pass count too"
     )
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
 
     state_cache_bytes: int = Field(512 << 20, ge=0, description="memory for user states, per process; 0: none kept")
     max_batch: int = Field(16, ge=1, le=1_024, description="most requests in one call of the model")
-    inline_ms: float = Field(0, ge=0, description="kept states: model calls up to this long skip the model thread")
+    inline_ms: float = Field(3, ge=0, description="kept states: model calls up to this long skip the model thread")
     max_queue: int = Field(256, ge=1, description="requests that wait for the model; answered with 503 beyond")
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

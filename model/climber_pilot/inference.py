@@ -15,7 +15,15 @@ from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.network import HistoryBatch, attention_backend
-from model.climber_pilot.runtimes.probe import AUTO, HISTORY_EVENTS, Chosen, Histories, Probe, RuntimeRefusedError
+from model.climber_pilot.runtimes.probe import (
+    AUTO,
+    FASTEST,
+    HISTORY_EVENTS,
+    Chosen,
+    Histories,
+    Probe,
+    RuntimeRefusedError,
+)
 from model.climber_pilot.state_path import StatePath
 from model.climber_pilot.towers import Network, network_of
 from model.climber_pilot.user_state import UserState
@@ -117,7 +125,7 @@ class Retriever:
         """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit.
 
         device: where the network runs, "cpu" or "cuda"; the search is on the CPU.
-        runtime: what reads histories, a name of RUNTIMES or "auto" for the fastest correct one; see Probe.
+        runtime: what reads histories, a name of RUNTIMES, or "auto" or "fastest" to have them measured; see Probe.
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise ReleaseError("device_unavailable", "expected a CUDA device and a CUDA build of torch, found none")
@@ -136,7 +144,7 @@ class Retriever:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
     def _choose_runtime(self, wanted: str) -> None:
-        if wanted == self.runtime.name or (self._states is None and wanted in (AUTO, "numpy")):
+        if wanted == self.runtime.name or (self._states is None and wanted in (AUTO, FASTEST, "numpy")):
             return
         if self._states is None:
             message = f"expected runtime auto or eager where the whole network runs at every request, got {wanted!r}"

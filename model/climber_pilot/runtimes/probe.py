@@ -17,7 +17,8 @@ from model.climber_pilot.towers import Network
 from model.climber_pilot.user_state import UserState
 from model.condition import Condition
 
-AUTO = "auto"
+AUTO, FASTEST = "auto", "fastest"
+"""The fastest runtime that changes no list; the fastest that may serve, a lossy one that passes included."""
 CANDIDATES: tuple[RuntimeName, ...] = ("numpy", "eager", "onnx", "onnx-int8", "bfloat16")
 """Without torch.compile, which takes longer to compile than a start may take."""
 NUM_HISTORIES, HISTORY_EVENTS = 64, 100
@@ -96,21 +97,20 @@ class Probe:
         self._lists = self._top(self._vectors)
 
     def choose(self, wanted: str) -> Chosen:
-        """Put the runtime in force that is wanted, or under "auto" the fastest correct one.
+        """Put the runtime in force that is wanted: by its name, or AUTO or FASTEST, which measure all candidates.
 
         Raises RuntimeRefusedError where the one that was named is unavailable or disagrees.
         """
-        if wanted != AUTO and wanted not in RUNTIMES:
-            raise RuntimeRefusedError(f"expected a runtime of {(AUTO, *RUNTIMES)}, got {wanted!r}")
-        names = [
-            name for name in RUNTIMES if name == wanted or name == "numpy" or (wanted == AUTO and name in CANDIDATES)
-        ]
+        measured = wanted in (AUTO, FASTEST)
+        if not measured and wanted not in RUNTIMES:
+            raise RuntimeRefusedError(f"expected a runtime of {(AUTO, FASTEST, *RUNTIMES)}, got {wanted!r}")
+        names = [name for name in RUNTIMES if name in (wanted, "numpy") or (measured and name in CANDIDATES)]
         tried = {name: self.row(name) for name in names}
         rows = tuple(row for row, _ in tried.values())
         refusals = [row.refusal for row in rows if row.name == wanted and row.refusal]
         if refusals:
             raise RuntimeRefusedError(f"{wanted}: {refusals[0]}")
-        name = fastest(rows) if wanted == AUTO else names[-1]
+        name = fastest(rows, lossy=wanted == FASTEST) if measured else names[-1]
         runtime = tried[name][1]
         assert runtime is not None
         self._path.read_by(runtime)
@@ -150,9 +150,10 @@ class Probe:
         return np.sort(found, 1)
 
 
-def fastest(rows: tuple[ProbeRow, ...]) -> RuntimeName:
-    """The fastest lossless runtime that may serve, or a lossy one that is clearly faster still."""
-    costs = {row.name: row.pass_us for row in rows if not row.refusal and row.pass_us is not None}
+def fastest(rows: tuple[ProbeRow, ...], *, lossy: bool) -> RuntimeName:
+    """The fastest lossless runtime that may serve, or, where lossy ones count too, one that is clearly faster still."""
+    usable = [row for row in rows if not row.refusal and (lossy or row.name not in LOSSY)]
+    costs = {row.name: row.pass_us for row in usable if row.pass_us is not None}
     weighted = {name: cost / LOSSY_COST_SHARE if name in LOSSY else cost for name, cost in costs.items()}
     return min(weighted, key=weighted.__getitem__)
 
