@@ -13,7 +13,9 @@ from typing import Any, NoReturn
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
 CURRENT = "current"
+INCOMING = ".incoming-"
 MAX_FILES = 256
 MAX_FILE_BYTES = 64 << 30
 MAX_MANIFEST_BYTES = 4 << 20
@@ -30,7 +32,8 @@ class ReleaseError(ValueError):
     missing_release, missing_manifest, missing_file: it is not all there.
     bad_manifest, schema_version, bad_name, manifest_mismatch, wrong_directory: the manifest is not to be believed.
     unknown_file, not_a_file, symlink, size_mismatch, hash_mismatch: a file is not the one that was published.
-    id_taken: another release has this id.
+    unsigned, bad_signature: a publisher is expected, and he did not sign this manifest.
+    id_taken: another release has this id. no_earlier: there is nothing to roll back to.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -58,8 +61,8 @@ def _content_sha256(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The checked manifest of a release directory; ReleaseError where it cannot be taken at its word."""
+def manifest_bytes(path: Path) -> bytes:
+    """The manifest of a release directory as it lies there; ReleaseError where there is none."""
     if path.is_symlink():
         raise ReleaseError("symlink", f"expected a directory at {path}, got a symbolic link")
     if not path.is_dir():
@@ -70,12 +73,22 @@ def read_manifest(path: Path) -> dict[str, Any]:
         text = file.read(MAX_MANIFEST_BYTES + 1)
     if len(text) > MAX_MANIFEST_BYTES:
         raise ReleaseError("bad_manifest", f"expected at most {MAX_MANIFEST_BYTES} bytes of manifest, got more")
+    return text
+
+
+def parse_manifest(text: bytes) -> dict[str, Any]:
+    """The checked manifest; ReleaseError where it cannot be taken at its word."""
     try:
         manifest = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ReleaseError("bad_manifest", f"expected JSON, got {error}") from None
     _check_manifest(manifest)
     return manifest
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The checked manifest of a release directory; ReleaseError where there is none to be believed."""
+    return parse_manifest(manifest_bytes(path))
 
 
 def _check_manifest(manifest: Any) -> None:
@@ -101,7 +114,7 @@ def _check_manifest(manifest: Any) -> None:
 
 def check_name(name: str) -> None:
     """Refuse what is not a plain file name: no directories, no dot-files, not the manifest's own name."""
-    if not FILE_NAME.fullmatch(name) or name in (MANIFEST, CURRENT):
+    if not FILE_NAME.fullmatch(name) or name in (MANIFEST, SIGNATURE, CURRENT):
         raise ReleaseError("bad_name", f"expected a plain file name ({FILE_NAME.pattern}), got {name[:200]!r}")
 
 

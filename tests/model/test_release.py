@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from model import manifest as manifest_file
+from model import durable_files
 from model import release as release_file
 from model.release import (
     Release,
@@ -60,7 +61,7 @@ def test_what_is_written_is_read_back(release: Release, tmp_path: Path) -> None:
 
 
 def test_files_are_copied_from_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release_file, "CHUNK_BYTES", 10)
+    monkeypatch.setattr(durable_files, "CHUNK_BYTES", 10)
     source = tmp_path / "vectors.npy"
     source.write_bytes(os.urandom(95))
     release = write_release(tmp_path / "releases", {"vectors.bin": source}, {})
