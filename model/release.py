@@ -1,8 +1,8 @@
 """Release: a published, verified, immutable model - a directory of plain files under a manifest that names each hash.
 
-<root>/<release_id>/ holds the files and manifest.json, and manifest.sig where it is signed. <root>/current is a text file:
-its first line names the release in force, the next ones those that were in force before it, newest first - one file,
-replaced in one step, so that what is in force and what a rollback goes back to cannot contradict each other.
+<root>/<release_id>/ holds the files and manifest.json, and manifest.sig where it is signed. <root>/current is a text
+file: its first line names the release in force, the next ones those that were in force before it, newest first - one
+file, replaced in one step, so that what is in force and what a rollback goes back to cannot contradict each other.
 A directory becomes a release by one rename, after everything in it is on disk: what is torn never has a release's name.
 Weights are safetensors and tables parquet, so that reading a release runs no code that came with it.
 """

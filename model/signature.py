@@ -1,7 +1,7 @@
 """Signature: who published a release - ed25519 over the bytes of its manifest, which names the hash of every file.
 
-    python -m model.signature keygen --key KEY        writes a private key, prints the public one
-    python -m model.signature sign --key KEY RELEASE  signs a release that is there
+python -m model.signature keygen --key KEY        writes a private key, prints the public one
+python -m model.signature sign --key KEY RELEASE  signs a release that is there
 """
 
 import argparse

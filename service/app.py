@@ -41,15 +41,17 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async def load() -> None:
-            await service.releases.load()
+        async def watch() -> None:
+            await service.watch.start()
             if service.releases.failure is not None:
                 on_refused()
+            else:
+                await service.watch.follow()
 
-        loading = asyncio.create_task(load())
+        watching = asyncio.create_task(watch())
         yield
-        loading.cancel()
-        await asyncio.wait({loading})
+        watching.cancel()
+        await asyncio.wait({watching})
         await service.close()
 
     app = FastAPI(title="Climber-Pilot Serving", version="0.1.0", lifespan=lifespan, redirect_slashes=False)

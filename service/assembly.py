@@ -13,6 +13,8 @@ from service.fallback import Fallback
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
+from service.recent_requests import RecentRequests
+from service.release_watch import ReleaseWatch
 from service.releases import Releases
 from service.settings import Settings
 from service.state_cache import StateCache
@@ -30,6 +32,7 @@ class Service:
     permits: Permits
     user_hash: UserHash
     releases: Releases
+    watch: ReleaseWatch
     store: Store
     users: UserStore
     states: StateCache
@@ -48,7 +51,8 @@ class Service:
         store = Store(settings, telemetry)
         users = UserStore(store, settings)
         states = StateCache(settings.state_cache_bytes, telemetry)
-        cached_users = CachedUsers(users, states)
+        recent = RecentRequests(settings.gate_requests)
+        cached_users = CachedUsers(users, states, recent)
         batcher = Batcher(settings, telemetry, releases, states)
         key = settings.log_hash_key
         return cls(
@@ -57,6 +61,7 @@ class Service:
             permits=Permits(settings.max_concurrent_requests, telemetry.in_flight),
             user_hash=UserHash(key.get_secret_value() if key else None),
             releases=releases,
+            watch=ReleaseWatch(settings, telemetry, releases, recent),
             store=store,
             users=users,
             states=states,
@@ -65,12 +70,13 @@ class Service:
             nearline=NearLine(cached_users, batcher, releases, telemetry),
             events=EventStore(store, settings),
             fallback=fallback,
-            pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback),
+            pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
         )
 
     async def close(self) -> None:
         """Give back threads and connections."""
         self.nearline.close()
+        self.watch.close()
         self.releases.close()
         self.fallback.close()
         await self.store.close()

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 
 from service.history import UsedHistory, use_history
+from service.recent_requests import RecentRequests
 from service.releases import ServedRelease
 from service.state_cache import CachedUser, StateCache
 from service.users import UserStore
@@ -11,9 +12,10 @@ from service.users import UserStore
 class CachedUsers:
     """The store says which version of a user is right; only where the cache has another is the history read."""
 
-    def __init__(self, store: UserStore, cache: StateCache) -> None:
+    def __init__(self, store: UserStore, cache: StateCache, recent: RecentRequests) -> None:
         self._store = store
         self._cache = cache
+        self._recent = recent
 
     def serve(self, served: ServedRelease) -> None:
         """Know users of this release from now on and no other's."""
@@ -46,3 +48,4 @@ class CachedUsers:
             return await self._store.delete(user_id)
         finally:
             self._cache.forget(user_id)
+            self._recent.forget(user_id)

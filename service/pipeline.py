@@ -20,6 +20,7 @@ from service.history_codec import HistoryEvent
 from service.instructions import standing_instructions
 from service.logs import failure_fields
 from service.presentation import Answer, present
+from service.recent_requests import RecentRequests
 from service.releases import Releases
 from service.request import RecommendRequest
 from service.settings import Settings
@@ -41,6 +42,7 @@ class Pipeline:
     users: CachedUsers
     batcher: Batcher
     fallback: Fallback
+    recent: RecentRequests
 
     async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Answer:
         """The answer to a checked request; raises InvalidRequestError, NotReadyError or StoreUnavailableError."""
@@ -51,6 +53,7 @@ class Pipeline:
             found.instructions = found.served.instructions.parse(request.instructions)
         with exchange.stage("history"):
             user = await self._user(request, found, deadline)
+        self.recent.note(request.user_id, found.history.events, found.instructions, request.k, exchange.started_s)
         excluded = self._excluded(request, found)
         with exchange.stage("retrieval"):
             await self._retrieve(request, found, user, excluded, deadline)

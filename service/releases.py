@@ -1,8 +1,18 @@
-"""Releases: the release in force, loaded, verified and warmed up on the one model thread."""
+"""Releases: the release in force and those kept for a rollback, and the one model thread.
+
+python -m service.releases rollback|list|current: see release_commands.py.
+"""
+
+import sys
+
+if __name__ == "__main__":
+    # Before torch: a rollback does not wait for it.
+    from service.release_commands import main
+
+    sys.exit(main())
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +24,7 @@ import torch
 
 from model.catalogue import Catalogue
 from model.climber_pilot.inference import Retriever
-from model.condition import Condition, ConditionError
-from model.release import ReleaseError, current_release
+from model.condition import Condition
 from service.compliance import Compliance
 from service.errors import NotReadyError
 from service.instructions import InstructionCache
@@ -65,46 +74,77 @@ class ServedRelease:
         """The items as answers write them."""
         return ItemJson(self.catalogue)
 
+    def prepare(self) -> None:
+        """Make now what the first request would have to make."""
+        for name in ("instructions", "value_counts", "compliance", "item_json"):
+            getattr(self, name)
+
+
+@dataclass(frozen=True)
+class RefusedRelease:
+    """A release that `current` names and that is not served. reason: a stable code; message: the whole story."""
+
+    release_id: str | None
+    reason: str
+    message: str
+
 
 class Releases:
-    """Owns the model thread. Everything the model does runs there, one call at a time."""
+    """The release in force, and those before it that are still loaded. Owns the model thread: everything the model does
+    runs there, one call at a time."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        self._settings = settings
+        self._max_kept = settings.keep_previous
         self._telemetry = telemetry
         self._executor = ThreadPoolExecutor(1, "model", initializer=torch.set_num_threads, initargs=(1,))
         self._served: ServedRelease | None = None
-        self.failure: str | None = None
+        self._kept: list[ServedRelease] = []
+        self.refused: RefusedRelease | None = None
 
     @property
     def served(self) -> ServedRelease:
         """The release in force; raises NotReadyError before it is warmed up and where it was refused."""
         if self._served is None:
-            reason = f"the release was refused: {self.failure}" if self.failure else "the release is being loaded"
+            refused = self.refused
+            reason = f"the release was refused: {refused.message}" if refused else "the release is being loaded"
             raise NotReadyError(reason)
         return self._served
 
-    async def load(self) -> None:
-        """Load and warm up the current release; where it is refused, `failure` says why and the log has it."""
-        if "OMP_NUM_THREADS" not in os.environ:
-            logger.warning("OMP_NUM_THREADS is not set: threads of the math libraries will compete with the service")
-        try:
-            served = await self.run(self._load)
-        except (ReleaseError, ConditionError, OSError) as error:
-            place = f" at {error.path}" if isinstance(error, ConditionError) else ""
-            self.failure = f"{getattr(error, 'code', 'unreadable')}{place}: {error}"
-            logger.critical("release_refused", extra={"reason": self.failure})
-            return
-        self.put_in_force(served)
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is served; None where something is, or will be."""
+        return self.refused.message if self.refused is not None and self._served is None else None
 
-    def put_in_force(self, served: ServedRelease) -> None:
-        """Serve a loaded release from now on; requests under way end with the one they began with."""
-        if self._served is not None:
-            self._telemetry.release.remove(self._served.release_id)
-        self._served = served
+    @property
+    def kept(self) -> list[str]:
+        """Ids of the earlier releases that are loaded still, newest first."""
+        return [served.release_id for served in self._kept]
+
+    def loaded(self, release_id: str) -> ServedRelease | None:
+        """A release that is in force or was so before and is still loaded."""
+        known = [] if self._served is None else [self._served, *self._kept]
+        return next((served for served in known if served.release_id == release_id), None)
+
+    def put_in_force(self, served: ServedRelease) -> list[ServedRelease]:
+        """Serve a loaded release from now on; requests under way end with the one they began with.
+
+        Returns what is not kept any more.
+        """
+        before = self._served
+        if before is not None:
+            self._telemetry.release.remove(before.release_id)
+        self._served, self.refused = served, None
         self._telemetry.ready.set(1)
         self._telemetry.release.labels(served.release_id).set(1)
-        logger.info("release_in_force", extra={"release": served.release_id, "items": len(served.catalogue)})
+        fields = {"release": served.release_id, "items": len(served.catalogue)}
+        logger.info("release_in_force", extra=fields | ({"before": before.release_id} if before else {}))
+        return self.keep([] if before is None or before is served else [before])
+
+    def keep(self, newest: list[ServedRelease]) -> list[ServedRelease]:
+        """Keep releases loaded for a rollback; returns those that are too many."""
+        kept = [one for one in (*newest, *self._kept) if one is not self._served]
+        self._kept = kept[: self._max_kept]
+        return kept[self._max_kept :]
 
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function on the model thread. A call cancelled before its turn never runs."""
@@ -117,22 +157,3 @@ class Releases:
     def close(self) -> None:
         """Let the model thread end; what waits for it is dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def _load(self) -> ServedRelease:
-        path = current_release(self._settings.release_root)
-        retriever = Retriever.load(path, self._settings.device, self._settings.runtime)
-        policy = retriever.catalogue.condition(self._settings.policy, path="REC_POLICY")
-        served = ServedRelease(retriever, policy, self._standing_attributes(retriever))
-        retriever.warm_up()
-        retriever.most_popular(policy, 1, np.zeros(0, dtype=np.int64))
-        served.value_counts  # noqa: B018 - computed now rather than in the first request
-        return served
-
-    def _standing_attributes(self, retriever: Retriever) -> tuple[str, ...]:
-        wanted = self._settings.standing_attributes or retriever.instructable
-        for name in wanted:
-            if name not in retriever.catalogue.attributes:
-                known = ", ".join(retriever.catalogue.attributes)
-                message = f"expected one of {known}, got {name!r}"
-                raise ConditionError("unknown_attribute", "REC_STANDING_ATTRIBUTES", message)
-        return tuple(wanted)

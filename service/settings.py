@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from model.signature import decoded_key
 
 PREFIX = "REC_"
 # Read by the training commands and the demo; harmless in a shell that also starts the service.
@@ -32,6 +34,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     release_root: Path = Field(description="directory of releases; its file `current` names the one to serve")
+    release_poll_ms: int = Field(1_000, ge=10, description="how often each process looks which release is in force")
+    release_public_key: str | None = Field(None, description="who must have signed a release; base64, from keygen")
+    keep_previous: int = Field(1, ge=0, le=16, description="earlier releases kept loaded, for a rollback")
+    gate_requests: int = Field(256, ge=0, le=10_000, description="recent requests to try a new release on; 0: no gate")
+    gate_max_quality_loss: float = Field(0.1, ge=0, le=1, description="share of the gain on held-back events")
+    gate_max_score_drift: float = Field(0.5, ge=0, description="shift of the scores, in their standard deviations")
+    gate_min_coverage: float = Field(0.7, ge=0, le=1, description="different items in the lists, of as many as before")
+    gate_min_shared_items: float = Field(0.8, ge=0, le=1, description="share of the items that must still be there")
+    gate_max_value_loss: float = Field(0.002, ge=0, le=1, description="share of an attribute whose values vanish")
+
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where the network runs; the search is on the CPU")
     runtime: Literal["auto", "fastest", "numpy", "eager", "compiled", "onnx", "onnx-int8", "bfloat16"] = Field(
@@ -71,6 +83,13 @@ class Settings(BaseSettings):
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")
+
+    @field_validator("release_public_key")
+    @classmethod
+    def _is_a_key(cls, public_key: str | None) -> str | None:
+        if public_key is not None:
+            decoded_key(public_key)
+        return public_key
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:

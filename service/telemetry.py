@@ -61,12 +61,23 @@ class Telemetry:
         self.in_flight = Gauge("rec_requests_in_flight", "Requests that hold a permit", registry=registry)
         self.ready = Gauge("rec_ready", "1 when a release is loaded and warmed up", registry=registry)
         self.release = Gauge("rec_release_info", "The release in force", ("release",), registry=registry)
+        self.release_refusals = Counter(
+            "rec_release_refusals_total",
+            "Releases that were not put in force",
+            ("reason",),
+            registry=registry,
+        )
+        self.release_swaps = Counter(
+            "rec_release_swaps_total", "Releases put in force while another was served", ("kind",), registry=registry
+        )
         self.concurrency_limit = Gauge(
             "rec_concurrency_limit", "Recommendations that may run at once now", registry=registry
         )
         self.worker_restarts = Gauge(
             "rec_worker_restarts", "How often this worker was started again after it died", registry=registry
         )
+        for kind in ("published", "kept"):
+            self.release_swaps.labels(kind)
         for reason in ("deadline", "model_error"):
             self.fallbacks.labels(reason)
         for result in ("accepted", "duplicate", "unknown_item"):

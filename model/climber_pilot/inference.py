@@ -93,6 +93,7 @@ class Retriever:
         self, release: Release, config: ClimberPilotConfig, model: Network, catalogue: Catalogue, index: Path
     ) -> None:
         arrays = map_arrays(index)
+        self._made_of = (release, config, model, catalogue, index)
         self.release = release
         self.catalogue = catalogue
         self.max_history = config.network.max_history
@@ -121,15 +122,17 @@ class Retriever:
         self._popular = ItemIndex(catalogue, share[:, None].astype(np.float32), exact_up_to=len(catalogue))
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu", runtime: str = "numpy") -> "Retriever":
+    def load(
+        cls, path: Path, device: str = "cpu", runtime: str = "numpy", public_key: str | None = None
+    ) -> "Retriever":
         """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit.
 
-        device: where the network runs, "cpu" or "cuda"; the search is on the CPU.
+        public_key: who must have signed it; device: where the network runs, "cpu" or "cuda"; the search is on the CPU.
         runtime: what reads histories, a name of RUNTIMES, or "auto" or "fastest" to have them measured; see Probe.
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise ReleaseError("device_unavailable", "expected a CUDA device and a CUDA build of torch, found none")
-        release = verify_release(path)
+        release = verify_release(path, public_key)
         try:
             config = ClimberPilotConfig.from_json((path / CONFIG_FILE).read_text())
             catalogue = Catalogue.load(path / CATALOGUE_FILE)
@@ -142,6 +145,10 @@ class Retriever:
             raise
         except (KeyError, RuntimeError, OSError, ValueError) as error:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
+
+    def replica(self) -> "Retriever":
+        """Another one over the same weights, catalogue and vectors, for another thread; histories are read by NumPy."""
+        return Retriever(*self._made_of)
 
     def _choose_runtime(self, wanted: str) -> None:
         if wanted == self.runtime.name or (self._states is None and wanted in (AUTO, FASTEST, "numpy")):

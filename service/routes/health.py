@@ -31,8 +31,20 @@ class RuntimeTried:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """What `current` names and is not served. reason: a stable code."""
+
+    release: str | None
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Ready:
-    """A release is loaded and warmed up; runtime is what reads histories, chosen from runtimes."""
+    """A release is loaded and warmed up; runtime is what reads histories, chosen from runtimes.
+
+    kept: earlier releases that are loaded still, newest first; refused: a newer one that may not replace this one.
+    """
 
     release: str
     simulated: str
@@ -41,6 +53,8 @@ class Ready:
     attention: str
     runtime: str
     runtimes: tuple[RuntimeTried, ...]
+    kept: list[str]
+    refused: Refused | None
     status: Literal["ready"] = "ready"
 
 
@@ -65,7 +79,7 @@ async def ready(request: Request) -> Response:
     """200 with the release in force once warmed up, 503 before. Redis is not asked: without it we still answer."""
     service, _ = service_of(request)
     served = service.releases.served
-    retriever = served.retriever
+    retriever, refused = served.retriever, service.releases.refused
     document = Ready(
         served.release_id,
         retriever.simulated,
@@ -74,5 +88,7 @@ async def ready(request: Request) -> Response:
         retriever.attention_backend,
         retriever.runtime.name,
         tuple(RuntimeTried(**asdict(row)) for row in retriever.runtime.rows),
+        service.releases.kept,
+        None if refused is None else Refused(refused.release_id, refused.reason, refused.message),
     )
     return Response(orjson.dumps(document), media_type="application/json")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from model import manifest as manifest_file
 from model import durable_files
+from model import manifest as manifest_file
 from model import release as release_file
 from model.release import (
     Release,

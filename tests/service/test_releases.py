@@ -6,6 +6,8 @@ import pytest
 
 from model.climber_pilot.inference import Retriever
 from service.errors import NotReadyError
+from service.recent_requests import RecentRequests
+from service.release_watch import ReleaseWatch
 from service.releases import Releases
 from service.telemetry import Telemetry
 from tests.service.running import serving, settings_for, wait_until
@@ -40,9 +42,10 @@ def test_not_ready_before_warm_up(release_root, redis_server, monkeypatch):
 
 
 def load(settings):
-    releases = Releases(settings, Telemetry())
+    telemetry = Telemetry()
+    releases = Releases(settings, telemetry)
     try:
-        asyncio.run(releases.load())
+        asyncio.run(ReleaseWatch(settings, telemetry, releases, RecentRequests(0)).start())
         return releases
     finally:
         releases.close()

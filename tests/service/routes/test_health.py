@@ -14,6 +14,8 @@ def test_live_and_ready(running):
         "attention": "condition_rows",
         "runtime": "numpy",
         "runtimes": [],
+        "kept": [],
+        "refused": None,
     }
 
 

@@ -1,0 +1,178 @@
+"""ReleaseWatch: follows `current` - loads what it names, has it judged, swaps it in, refuses it or swaps back."""
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+
+from model.condition import ConditionError
+from model.manifest import CURRENT
+from model.release import Pointer, ReleaseError, read_current
+from service.logs import failure_fields
+from service.quality_gate import GateError, QualityGate
+from service.recent_requests import RecentRequests
+from service.release_loader import ReleaseLoader
+from service.releases import RefusedRelease, Releases, ServedRelease
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+logger = logging.getLogger("service.release_watch")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """`current` as it was seen. stamp: changes whenever the file is written, by whatever and with whatever."""
+
+    stamp: tuple[int, int, int]
+    pointer: Pointer
+
+
+class ReleaseWatch:
+    """Every process watches by itself. What is in force is served on, whatever happens to what shall replace it.
+
+    A refused release is not tried again before `current` is written again. For the event loop's thread alone.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, releases: Releases, recent: RecentRequests) -> None:
+        self._root = settings.release_root
+        self._poll_s = settings.release_poll_ms / 1000
+        self._max_kept = settings.keep_previous
+        self._telemetry = telemetry
+        self._releases = releases
+        self._recent = recent
+        self._loader = ReleaseLoader(settings)
+        self._gate = QualityGate(settings)
+        self._seen: Sight | None = None
+        self._turning: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Put the current release in force, or the newest before it that can be served; `releases.refused` says why.
+
+        The one before it is loaded too, to roll back to and to judge by; no release is gone over to by a restart
+        that the gate would have refused.
+        """
+        if "OMP_NUM_THREADS" not in os.environ:
+            logger.warning("OMP_NUM_THREADS is not set: threads of the math libraries will compete with the service")
+        try:
+            self._seen = await self._look()
+        except ReleaseError as error:
+            self._refuse(None, error)
+            return
+        pointer = self._seen.pointer
+        loaded: list[ServedRelease] = []
+        for release_id in (pointer.release_id, *pointer.earlier):
+            if len(loaded) > self._max_kept:
+                break
+            try:
+                loaded.append(await self._loader.load(release_id))
+            except Exception as error:
+                if release_id == pointer.release_id or not loaded:
+                    self._refuse(release_id, error)
+                if isinstance(error, ConditionError):
+                    break  # the settings' fault: another release would not help
+        if loaded:
+            await self._begin_with(loaded)
+
+    async def _begin_with(self, loaded: list[ServedRelease]) -> None:
+        """loaded: newest first."""
+        refused = self._releases.refused
+        if refused is None and len(loaded) > 1:
+            try:
+                await self._judge(loaded[0], loaded[1])
+            except GateError as error:
+                self._refuse(loaded.pop(0).release_id, error)
+                refused = self._releases.refused
+        self._loader.discard(self._releases.put_in_force(loaded[0]) + self._releases.keep(loaded[1:]))
+        self._releases.refused = refused
+
+    async def follow(self) -> None:
+        """Look at `current` until cancelled."""
+        while True:
+            await asyncio.sleep(self._poll_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Turn to what `current` names now, if it has changed."""
+        try:
+            sight = await self._look()
+        except ReleaseError as error:
+            if self._seen is not None:
+                self._seen = None
+                self._refuse(None, error)
+            return
+        if self._seen is not None and sight.stamp == self._seen.stamp:
+            return
+        self._seen = sight
+        kept = self._releases.loaded(sight.pointer.release_id)
+        if kept is not None:
+            self._swap(kept, "kept")
+        elif self._turning is None or self._turning.done():
+            self._turning = asyncio.create_task(self._turn())
+
+    async def settle(self) -> None:
+        """Wait until nothing is being loaded."""
+        if self._turning is not None:
+            await self._turning
+
+    def close(self) -> None:
+        """Leave what is being loaded."""
+        if self._turning is not None:
+            self._turning.cancel()
+        self._loader.close()
+
+    async def _turn(self) -> None:
+        """Load, judge and swap in what was seen last; what is overtaken meanwhile is dropped."""
+        while True:
+            sight = self._seen
+            if sight is None or self._releases.loaded(sight.pointer.release_id) is not None:
+                return
+            release_id = sight.pointer.release_id
+            try:
+                candidate = await self._loader.load(release_id)
+                if not self._goes_back(sight.pointer):
+                    await self._judge(candidate, self._releases.served)
+            except Exception as error:
+                if self._seen is sight:
+                    self._refuse(release_id, error)
+                    return
+                continue
+            if self._seen is sight:
+                self._swap(candidate, "published")
+                return
+            self._loader.discard([candidate])
+
+    async def _judge(self, candidate: ServedRelease, in_force: ServedRelease) -> None:
+        await self._loader.run(self._gate.judge, candidate, in_force, self._recent.sample())
+
+    def _goes_back(self, pointer: Pointer) -> bool:
+        """Whether this is a rollback, which is not judged: to a release older than the one in force, not after it."""
+        served = self._releases.served.release_id
+        return served not in pointer.earlier and pointer.release_id < served
+
+    def _swap(self, served: ServedRelease, kind: str) -> None:
+        if self._releases.served is not served:
+            self._telemetry.release_swaps.labels(kind).inc()
+            self._loader.discard(self._releases.put_in_force(served))
+        self._releases.refused = None
+
+    def _refuse(self, release_id: str | None, error: Exception) -> None:
+        reason = getattr(error, "code", "unreadable" if isinstance(error, OSError) else "load_failed")
+        place = f" at {error.path}" if isinstance(error, ConditionError) else ""
+        message = f"{reason}{place}: {error}" if reason != "load_failed" else f"{reason}: {type(error).__qualname__}"
+        self._releases.refused = RefusedRelease(release_id, reason, message)
+        self._telemetry.release_refusals.labels(reason).inc()
+        stack = failure_fields(error) if reason == "load_failed" else {}
+        logger.critical("release_refused", extra={"release": release_id, "reason": message, **stack})
+
+    async def _look(self) -> Sight:
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> Sight:
+        """One stat, and the small file itself where it has changed."""
+        try:
+            found = os.stat(self._root / CURRENT)
+        except OSError:
+            raise ReleaseError("no_current", f"expected a file {self._root / CURRENT}, got none") from None
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        seen = self._seen
+        return seen if seen is not None and seen.stamp == stamp else Sight(stamp, read_current(self._root))
