@@ -18,15 +18,18 @@ STANDARD_ERRORS = 2.576
 MIN_PAIRS = 20
 # Of the conditions that the release in force can read.
 MAX_UNREAD = 0.01
-MIN_SAME_ATTRIBUTES, MIN_SAME_NEIGHBOURS = 0.9, 0.1
+MIN_SAME_ATTRIBUTES, MIN_SAME_NEIGHBOURS = 0.9, 0.2
+# Of the level of the scores; below it a change of them is none.
+MIN_SHIFT, MAX_DRIFT = 0.02, 100.0
 logger = logging.getLogger("service.quality_gate")
 
 
 class GateError(ValueError):
     """A release that shall not replace the one in force; `code` is the measure that says so.
 
-    item_ids: an id does not mean what it meant. value_loss: values that are asked for are gone. compliance: a strict
-    list is not. quality: held-back events are found less. score_drift, coverage: scores or lists are of another kind.
+    value_loss: values that are asked for are gone. item_ids: an id does not mean what it meant. compliance: a strict
+    list is not. quality: held-back events are found less. score_drift: scores have moved together. neighbours: items
+    are near others than before. coverage: lists show fewer different items.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -40,9 +43,10 @@ class Comparison:
 
     quality: mean gain on held-back events of the release in force; loss: what the next one has less of it, and
     clear_loss what it has less even at the favourable end of the interval, both as shares of quality.
-    score_drift: shift of the mean score of lists, in standard deviations over lists; coverage: different items shown,
-    of as many as before; wrong: items of strict lists that break their condition or are missing; unread: share of the
-    asked conditions that only the release in force can read.
+    score_drift: mean change of a list's scores over the deviation of what no linear map of the old scores explains: a
+    new training moves scores here up and there down, another scale or level moves all; 0 where they hardly change.
+    coverage: different items shown, of as many as before; wrong: items of strict lists that break their condition or
+    are missing; unread: share of the asked conditions that only the release in force can read.
     """
 
     requests: int
@@ -82,16 +86,6 @@ class QualityGate:
     def _refusals(self, found: Comparison) -> Iterator[tuple[str, str]]:
         """(code, what was expected and found instead), the most telling first."""
         settings, change = self._settings, found.change
-        if change.shared < settings.gate_min_shared_items:
-            yield (
-                "item_ids",
-                f"{settings.gate_min_shared_items} of the items to be there still, got {change.shared:.3f}",
-            )
-        elif change.same_attributes < MIN_SAME_ATTRIBUTES:
-            yield "item_ids", f"items to keep {MIN_SAME_ATTRIBUTES} of their values, got {change.same_attributes:.3f}"
-        elif change.same_neighbours < MIN_SAME_NEIGHBOURS:
-            got = f"{change.same_neighbours:.3f}"
-            yield "item_ids", f"items to keep {MIN_SAME_NEIGHBOURS} of their neighbours beyond chance, got {got}"
         if change.lost_values > settings.gate_max_value_loss:
             yield (
                 "value_loss",
@@ -99,6 +93,13 @@ class QualityGate:
             )
         elif found.unread > MAX_UNREAD:
             yield "value_loss", f"at most {MAX_UNREAD} of recent conditions unreadable, got {found.unread:.3f}"
+        if change.shared < settings.gate_min_shared_items:
+            yield (
+                "item_ids",
+                f"{settings.gate_min_shared_items} of the items to be there still, got {change.shared:.3f}",
+            )
+        elif change.same_attributes < MIN_SAME_ATTRIBUTES:
+            yield "item_ids", f"items to keep {MIN_SAME_ATTRIBUTES} of their values, got {change.same_attributes:.3f}"
         if found.wrong:
             yield "compliance", f"strict lists full of items that satisfy, got {found.wrong} that do not"
         if found.clear_loss > settings.gate_max_quality_loss:
@@ -106,7 +107,10 @@ class QualityGate:
             yield "quality", f"at most {settings.gate_max_quality_loss} of the gain on held-back events lost, got {got}"
         if abs(found.score_drift) > settings.gate_max_score_drift:
             limit = settings.gate_max_score_drift
-            yield "score_drift", f"scores within {limit} standard deviations, got {found.score_drift:+.3f}"
+            yield "score_drift", f"scores that move by at most {limit} deviations, got {found.score_drift:+.3f}"
+        if change.same_neighbours < MIN_SAME_NEIGHBOURS:
+            got = f"{change.same_neighbours:.3f}"
+            yield "neighbours", f"items to keep {MIN_SAME_NEIGHBOURS} of their neighbours beyond chance, got {got}"
         if found.coverage < settings.gate_min_coverage:
             yield "coverage", f"lists of {settings.gate_min_coverage} as many different items, got {found.coverage:.3f}"
 
@@ -146,7 +150,10 @@ def _quality(old: Shadow, new: Shadow) -> tuple[int, float, float, float]:
 
 def _drift(old: Shadow, new: Shadow) -> float:
     both = ~(np.isnan(old.scores) | np.isnan(new.scores))
-    if not both.any():
+    before, changes = old.scores[both], (new.scores - old.scores)[both]
+    if abs(changes.sum()) <= MIN_SHIFT * np.abs(before).sum():
         return 0.0
-    spread = max(float(old.scores[both].std()), 1e-6)
-    return float((new.scores - old.scores)[both].mean()) / spread
+    design = np.stack([before, np.ones_like(before)], axis=1)
+    unexplained = changes - design @ np.linalg.lstsq(design, changes, rcond=None)[0]
+    # A shift of everything leaves nothing unexplained; the bound keeps the number one that can be read.
+    return float(changes.mean() / max(unexplained.std(), abs(changes.mean()) / MAX_DRIFT))
