@@ -64,7 +64,7 @@ def decoded_key(public_key: str) -> bytes:
     """The 32 bytes of a public key; ValueError where it is none."""
     try:
         decoded = base64.b64decode(public_key, validate=True)
-    except binascii.Error:
+    except ValueError:
         decoded = b""
     if len(decoded) != KEY_BYTES:
         raise ValueError(f"expected {KEY_BYTES} bytes in base64, as keygen prints them, got {public_key!r:.80}")

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from model.release import Release, ReleaseError, current_release, set_current, write_release
+from model import release as release_file
+from model.release import (
+    Pointer,
+    Release,
+    ReleaseError,
+    current_release,
+    read_current,
+    roll_back,
+    set_current,
+    write_release,
+)
 
 FILES: dict[str, Path | bytes] = {"weights.safetensors": bytes(range(256)) * 8, "config.json": b"{}"}
 FACTS = {"kind": "climber-pilot"}
@@ -91,3 +101,48 @@ def test_current_of_a_removed_release_is_refused(release: Release) -> None:
     set_current(release.path.parent, release.release_id)
     shutil.rmtree(release.path)
     assert code_of(lambda: current_release(release.path.parent)) == "missing_release"
+
+
+def publish(root: Path, name: str) -> str:
+    release = write_release(root, FILES, FACTS | {"kind": name})
+    set_current(root, release.release_id)
+    return release.release_id
+
+
+def test_a_rollback_goes_back_one_release_at_a_time(tmp_path: Path) -> None:
+    first, second, third = (publish(tmp_path, name) for name in ("first", "second", "third"))
+    assert read_current(tmp_path) == Pointer(third, (second, first))
+    assert roll_back(tmp_path) == Pointer(second, (first,))
+    assert roll_back(tmp_path) == read_current(tmp_path) == Pointer(first)
+    assert code_of(lambda: roll_back(tmp_path)) == "no_earlier"
+    assert read_current(tmp_path) == Pointer(first)
+    set_current(tmp_path, third)
+    set_current(tmp_path, third)
+    assert read_current(tmp_path) == Pointer(third, (first,))
+
+
+def test_a_rollback_passes_over_what_is_gone_or_broken(tmp_path: Path) -> None:
+    first, second, third, fourth = (publish(tmp_path, name) for name in ("first", "second", "third", "fourth"))
+    shutil.rmtree(tmp_path / third)
+    flip_a_bit(Release(tmp_path / second, second, {}))
+    assert roll_back(tmp_path) == Pointer(first)
+    set_current(tmp_path, fourth)
+    assert read_current(tmp_path).earlier == (first,)
+
+
+def test_what_was_in_force_is_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_file, "MAX_EARLIER", 2)
+    first, second, third, fourth = (publish(tmp_path, name) for name in ("first", "second", "third", "fourth"))
+    assert first not in (tmp_path / "current").read_text()
+    assert read_current(tmp_path) == Pointer(fourth, (third, second))
+
+
+def test_a_torn_current_names_nothing(release: Release) -> None:
+    root = release.path.parent
+    (root / "current").write_text(f"{release.release_id}\n{release.release_id[:10]}\n")
+    assert code_of(lambda: read_current(root)) == "bad_current"
+
+
+def test_a_folder_that_is_not_there_has_no_current(tmp_path: Path) -> None:
+    assert code_of(lambda: roll_back(tmp_path / "nowhere")) == "missing_release"
+    assert code_of(lambda: roll_back(tmp_path)) == "no_current"
