@@ -11,6 +11,7 @@ from model.catalogue import Catalogue
 from model.clusters import Clusters
 from model.condition import Condition
 from model.plans import Part, Plan, Plans
+from model.products import product, products, questions_at_once
 from model.shortlist import ranked, shortlist
 from model.slabs import Block, Slabs
 
@@ -20,8 +21,6 @@ MAX_SCORES = 1 << 24
 EXACT_UP_TO = 100_000
 PROBED_ABOVE = 1 << 14
 PROBED_ROWS = 1 << 12
-# Bench "product": from 6 queries on, one product costs less than one for each.
-PRODUCT_QUESTIONS = 6
 RECALL_SAMPLE = 64
 RECALL_TOP_K = 50
 LARGEST_SCORE = float(np.finfo(np.float32).max) / 4
@@ -166,14 +165,15 @@ class ItemIndex:
         for condition, numbers in groups.items():
             plan = self._plans.of(condition)
             part = plan.parts[0]
-            if len(numbers) < PRODUCT_QUESTIONS or len(plan.parts) > 1 or (part.ends is not None and not exactly):
+            fewest, most = questions_at_once(part)
+            if len(numbers) < fewest or len(plan.parts) > 1 or (part.ends is not None and not exactly):
                 for number in numbers:
                     answers[number] = self._answer(asked[number], plan, exactly)
                 continue
-            step = max(1, MAX_SCORES // max(1, len(part.block.rows)))
+            step = max(1, min(most, MAX_SCORES // max(1, len(part.block.rows))))
             for start in range(0, len(numbers), step):
                 chunk = numbers[start : start + step]
-                for number, scores in zip(chunk, _products(part, [asked[i].query for i in chunk]), strict=True):
+                for number, scores in zip(chunk, products(part, [asked[i].query for i in chunk]), strict=True):
                     answers[number] = self._answer(asked[number], plan, exactly, scores)
         return [answers[number] for number in range(len(questions))]
 
@@ -186,7 +186,7 @@ class ItemIndex:
         picked = []
         for part in plan.parts:
             if part.ends is None or exactly:
-                positions = shortlist(_product(part, query) if scores is None else scores, wanted, slack)
+                positions = shortlist(product(part, query) if scores is None else scores, wanted, slack)
             else:
                 positions = self._probe(part, asked, wanted)
             rows = part.block.rows[positions]
@@ -269,22 +269,6 @@ class ItemIndex:
             _Asked(question, query, exact, relative * length + absolute, gone[id(question.excluded)])
             for question, query, exact, length in zip(questions, queries, precise, lengths, strict=True)
         ]
-
-
-def _product(part: Part, query: np.ndarray) -> np.ndarray:
-    """float32 [n], -inf where refused."""
-    scores = part.block.vectors @ query
-    if part.refused is not None:
-        scores[part.refused] = -np.inf
-    return scores
-
-
-def _products(part: Part, queries: Sequence[np.ndarray]) -> np.ndarray:
-    """float32 [Q, n]: the same for several queries at once."""
-    scores = np.ascontiguousarray((part.block.vectors @ np.array(queries).T).T)
-    if part.refused is not None:
-        scores[:, part.refused] = -np.inf
-    return scores
 
 
 def _bitmap(rows: np.ndarray, num_items: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -16,6 +16,8 @@ PLAN_BYTES = 1 << 10
 # One plan may take this share of the cache.
 LARGEST_SHARE = 1 / 4
 BITMAP_SHARE = 1 / 64
+# Columns are kept while no more than this share of the cache is taken: nothing has to go for them.
+COLUMNS_SHARE = 1 / 2
 # Up to this share of a block its vectors are gathered at once; above it, the first time, it is cheaper to refuse the
 # others among the scores (search_bench_rows.jsonl, bench "gather": "gathered now" and "refused" cross there).
 GATHERED_SHARE = 1 / 4
@@ -25,6 +27,7 @@ GATHERED_SHARE = 1 / 4
 class Part:
     """A block, less the refused positions (bool [n], None: none).
 
+    columns: its vectors the other way round, float32 [D, n], where they are kept: several queries share a product.
     ends [L + 1] and sizes [L], where a search reads only the nearest clusters: their bounds, and the items taken there.
     """
 
@@ -32,6 +35,7 @@ class Part:
     refused: np.ndarray | None = None
     ends: np.ndarray | None = None
     sizes: np.ndarray | None = None
+    columns: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Plans:
         self._lock = Lock()
 
     def of(self, condition: Condition) -> Plan:
-        """The plan of a condition; what is not one whole block is gathered into one when it is asked again."""
+        """The plan of a condition; asked again, it is gathered into one block, and its columns are kept."""
         with self._lock:
             plan = self._plans.get(condition)
             if plan is None:
@@ -72,6 +76,9 @@ class Plans:
             elif self._is_worth_gathering(plan):
                 self.owned_bytes -= self._plans.pop(condition).owned_bytes
                 plan = self._gathered(_rows_of(plan.parts), plan)
+            elif self._is_worth_turning(plan):
+                self.owned_bytes -= self._plans.pop(condition).owned_bytes
+                plan = _turned(plan)
             else:
                 self._plans.move_to_end(condition)
                 return plan
@@ -132,12 +139,28 @@ class Plans:
         probed = any(part.ends is not None for part in plan.parts) or not self._is_exact(plan.eligible)
         return not whole_block and not probed and self._may_gather(plan.eligible)
 
+    def _is_worth_turning(self, plan: Plan) -> bool:
+        part = plan.parts[0]
+        if len(plan.parts) > 1 or part.columns is not None or part.ends is not None or not plan.eligible:
+            return False
+        num_bytes = part.block.vectors.nbytes
+        fits = self.owned_bytes + num_bytes <= COLUMNS_SHARE * self.cache_bytes
+        return fits and num_bytes <= LARGEST_SHARE * self.cache_bytes
+
     def _is_exact(self, num_rows: int) -> bool:
         return self._clusters is None or num_rows <= self._probed_above
 
     def _may_gather(self, num_rows: int) -> bool:
         row_bytes = 8 + self._slabs.whole.vectors[:1].nbytes
         return num_rows * row_bytes <= LARGEST_SHARE * self.cache_bytes
+
+
+def _turned(plan: Plan) -> Plan:
+    """The plan with the columns of its only part."""
+    columns = np.ascontiguousarray(plan.parts[0].block.vectors.T)
+    return replace(
+        plan, parts=(replace(plan.parts[0], columns=columns),), owned_bytes=plan.owned_bytes + columns.nbytes
+    )
 
 
 def _rows_of(parts: Sequence[Part]) -> np.ndarray:

@@ -12,11 +12,14 @@ import numpy as np
 from model.catalogue import Catalogue
 from model.climber_pilot.inference import History
 from service.history_codec import HistoryEvent
+from service.reasons import columns_of
 
 HistorySource = Literal["store", "body", "both", "none"]
 # Of an event that is kept: the tuple, its id and its time.
 EVENT_BYTES = 200
 RECENT_ROWS = 50
+# Of the vectors of so many rows at a width of 128.
+RECENT_BYTES = RECENT_ROWS * 128 * 4
 _TIME = itemgetter(1)
 
 
@@ -48,10 +51,17 @@ class UsedHistory:
         """int64: the last RECENT_ROWS different rows, newest first."""
         return np.array(list(dict.fromkeys(self.rows[::-1].tolist()))[:RECENT_ROWS], dtype=np.int64)
 
+    def recent_columns(self, vectors: np.ndarray) -> np.ndarray:
+        """float32 [D, R]: the vectors of `recent`, taken from those of all items of the release."""
+        found: np.ndarray | None = self.__dict__.get("_columns")
+        if found is None:
+            found = self.__dict__["_columns"] = columns_of(vectors, self.recent)
+        return found
+
     @property
     def num_bytes(self) -> int:
         """Memory held, about."""
-        return 1_000 + EVENT_BYTES * len(self.events) + 4 * self.rows.nbytes
+        return 1_000 + RECENT_BYTES + EVENT_BYTES * len(self.events) + 4 * self.rows.nbytes
 
 
 def merge_events(stored: Sequence[HistoryEvent], sent: Sequence[HistoryEvent]) -> list[HistoryEvent]:

@@ -27,9 +27,9 @@ class ShownList:
 class Answer(Answered):
     """Everything an answer says, before it has a form. lists: one, or one per instruction where grouped.
 
-    asked: the instruction behind each index, also where the client gave none; recent: rows that reasons speak of,
-    None where popularity made the lists; played: history items that may be among the lists, empty where they are left
-    out; fields: what the client wants of an item, None for what its form has.
+    asked: the instruction behind each index, also where the client gave none; recent: rows that reasons speak of, and
+    recent_columns their vectors [D, R], None where popularity made the lists; played: history items that may be among
+    the lists, empty where they are left out; fields: what the client wants of an item, None for what its form has.
     """
 
     served: ServedRelease
@@ -37,6 +37,7 @@ class Answer(Answered):
     lists: list[ShownList]
     grouped: bool
     recent: np.ndarray | None
+    recent_columns: np.ndarray | None
     played: Collection[int]
     fields: frozenset[str] | None
 
@@ -52,9 +53,9 @@ class Answer(Answered):
 
     def nearest(self, slate: Slate) -> list[int] | None:
         """Per place the recent item it is nearest to, None where popularity made the list."""
-        if self.recent is None:
+        if self.recent is None or self.recent_columns is None:
             return None
-        return nearest_recent(self.served.retriever.vectors, slate.rows, self.recent)
+        return nearest_recent(self.served.retriever.vectors, slate.rows, self.recent, self.recent_columns)
 
 
 def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> Answer:
@@ -85,6 +86,7 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
         lists=[_shown(slate, found, asked) for slate in slates],
         grouped=request.group_by_instruction,
         recent=found.history.recent if made_by_model else None,
+        recent_columns=found.history.recent_columns(retriever.vectors) if made_by_model else None,
         played=set(rows.tolist()) if made_by_model and not request.exclude_seen else (),
         fields=None if request.fields is None else frozenset(request.fields),
         took_ms=round(exchange.took_ms, 3),

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.assembly import Service
 from service.errors import NotReadyError
+from service.one_write import OneWriteProtocol
 from service.refusal import Refusal
 from service.settings import Settings
 from service.workers import REFUSED
@@ -59,7 +60,10 @@ def serve(settings: Settings, worker: Worker | None = None) -> int:
         port=settings.port if worker is None else worker.port(settings),
         headers=[] if worker is None else [("x-rec-worker", str(worker.number))],
         log_config=None,
+        http=OneWriteProtocol,
         ws="none",
+        # Nothing here depends on the client's address, so nobody has to be believed about it.
+        proxy_headers=False,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -20,7 +20,7 @@ from safetensors.torch import save as tensor_bytes
 
 from model.catalogue import Catalogue
 from model.climber_pilot.config import ClimberPilotConfig, NetworkConfig, ObjectiveConfig, StageConfig
-from model.climber_pilot.export import export_release
+from model.climber_pilot.export import export_release, index_arrays
 from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from model.climber_pilot.network import ClimberPilot
 from model.climber_pilot.train import train
@@ -72,7 +72,7 @@ def untrained_release(root: Path, items: int, max_history: int, *, seed: int = 0
     popularity = rng.zipf(1.5, items).clip(max=10_000).astype(np.float32)
     with tempfile.TemporaryDirectory() as scratch:
         index, items_file = Path(scratch) / INDEX_FILE, Path(scratch) / CATALOGUE_FILE
-        save_arrays({"item_vectors": vectors, "popularity": popularity}, index)
+        save_arrays(index_arrays(catalogue, vectors, popularity), index)
         catalogue.save(items_file)
         files: Mapping[str, Path | bytes] = {
             CONFIG_FILE: config.to_json().encode(),

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from model.climber_pilot.checkpoint import Checkpoint, load_checkpoint, stage_folder
+from model.catalogue import Catalogue
+from model.climber_pilot.checkpoint import load_checkpoint, stage_folder
 from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, SEARCH, WEIGHTS_FILE
 from model.climber_pilot.onnx_export import export_graphs
 from model.item_index import ItemIndex
@@ -23,15 +24,16 @@ def export_release(
 ) -> Release:
     """Write and verify a release of the checkpoint under `root` and make it the current one.
 
-    graphs: carry those of onnx_export.py, some seconds per tower; ValueError where one disagrees with the model.
-
     report: the evaluation's figures, carried in the manifest as `metrics`.
+    graphs: carry those of onnx_export.py, some seconds per tower; ValueError where one disagrees with the model.
     """
     loaded = load_checkpoint(checkpoint)
     folder = stage_folder(checkpoint)
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / INDEX_FILE
-        save_file(index_arrays(loaded), index)
+        with torch.inference_mode():
+            vectors = loaded.model.scored(loaded.model.items()).numpy()
+        save_file(index_arrays(loaded.catalogue, vectors, loaded.popularity), index)
         files = {name: folder / name for name in (CONFIG_FILE, CATALOGUE_FILE, WEIGHTS_FILE)}
         if graphs:
             files |= export_graphs(loaded.model, Path(scratch))
@@ -45,16 +47,14 @@ def export_release(
     return release
 
 
-def index_arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+def index_arrays(catalogue: Catalogue, vectors: np.ndarray, popularity: np.ndarray) -> dict[str, np.ndarray]:
     """What the service searches: scored item vectors [V, D], popularity [V], and what the item index builds of them.
 
     In the release, so that every worker of a machine maps the same bytes instead of building its own.
     """
-    with torch.inference_mode():
-        vectors = checkpoint.model.scored(checkpoint.model.items()).numpy()
-    built = ItemIndex(checkpoint.catalogue, vectors).arrays()
+    built = ItemIndex(catalogue, vectors).arrays()
     found = {f"{SEARCH}{name}": array for name, array in built.items()}
-    return {"item_vectors": vectors, "popularity": checkpoint.popularity, **found}
+    return {"item_vectors": vectors, "popularity": popularity, **found}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,9 +5,11 @@ import polars as pl
 import pytest
 from safetensors.numpy import save_file
 
+from model import products
 from model.catalogue import Catalogue
 from model.condition import Condition
-from model.item_index import PRODUCT_QUESTIONS, ItemIndex, Question
+from model.item_index import ItemIndex, Question
+from model.products import PRODUCT_QUESTIONS
 
 NUM_ITEMS = 1_500
 NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -77,6 +79,30 @@ def test_one_product_for_many_answers_as_one_by_one(index: ItemIndex, conditions
             alone = index.search_many([question])[0]
             assert together.rows.tolist() == alone.rows.tolist()
             assert together.scores.tolist() == alone.scores.tolist()
+
+
+@pytest.mark.parametrize("multiplications", [1, 3 * 24 * 100])
+def test_columns_are_multiplied_piece_by_piece(
+    index: ItemIndex, conditions: list[Condition], multiplications: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "SMALL_PRODUCT", multiplications)
+    queries = np.random.default_rng(5).normal(size=(3, 24)).astype(np.float32)
+    for condition in conditions:
+        questions = [Question(query, condition, 20, NO_ROWS) for query in queries]
+        for _ in range(3):  # kept from the second or third time on
+            found = [result.rows.tolist() for result in index.search_many(questions)]
+        assert found == [expect(index, question)[0] for question in questions]
+        assert index._plans.of(condition).parts[0].columns is not None
+
+
+def test_no_columns_are_kept_that_others_would_have_to_go_for(index: ItemIndex) -> None:
+    everything = index._all.vectors.nbytes
+    for cache_bytes, kept in ((3 * everything, False), (5 * everything, True)):
+        other = ItemIndex(index.catalogue, index._all.vectors, cache_bytes=cache_bytes)
+        for _ in range(3):
+            plan = other._plans.of(Condition())
+        assert (plan.parts[0].columns is not None) == kept
+        assert plan.owned_bytes == other._plans.owned_bytes <= cache_bytes
 
 
 def test_no_question_has_no_answer(index: ItemIndex) -> None:

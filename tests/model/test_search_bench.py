@@ -7,7 +7,8 @@ import pytest
 
 from model import search_bench
 from model.condition import Condition
-from model.item_index import PROBED_ROWS, PRODUCT_QUESTIONS, ItemIndex, SearchResult
+from model.item_index import PROBED_ROWS, ItemIndex, SearchResult
+from model.products import PRODUCT_QUESTIONS
 from model.search_bench import cost_us, graph_rows, make_world, recall, search_rows
 
 ROWS = Path(search_bench.__file__).with_name("search_bench_rows.jsonl")

@@ -11,6 +11,7 @@ from service.compliance import Compliance
 from service.instructions import Instruction
 from service.item_json import ItemJson
 from service.presentation import Answer, ShownList
+from service.reasons import columns_of
 from service.slate import Slate
 
 NAMES = ['"', "\\", "a\nb", "é\u2028ü", "</script>", "\x01", "plain", "🎵, ]}"]
@@ -58,4 +59,7 @@ def answer(lists, *, asked=None, history=(6,), **changes):
         **{"warnings": [], "served": served(), "asked": instructions or [Instruction("any item")], "lists": shown},
         **{"grouped": False, "recent": np.array(history) if history else None, "played": (), "fields": None},
     }
-    return Answer(**values | changes)
+    values |= changes
+    recent = values["recent"]
+    columns = None if recent is None else columns_of(values["served"].retriever.vectors, recent)
+    return Answer(**values, recent_columns=columns)

@@ -24,11 +24,12 @@ from model.climber_pilot.stages import popularity
 from model.climber_pilot.train import train
 from model.datasets.dataset import Dataset
 
-JOINED = ("climber-pilot", "climber-pilot history only")
+JOINED = ("climber-pilot", "climber-pilot without titles", "climber-pilot history only")
 """The variants whose seeds are joined as towers too."""
 
+WITHOUT_TITLES = {"network": {"title_buckets": 0}}
 HISTORY_ONLY = {"network": {"request_clock": False}}
-IDS_ONLY = {"network": {"use_attributes": False, "request_clock": False}}
+IDS_ONLY = {"network": {"use_attributes": False, "title_buckets": 0, "request_clock": False}}
 
 # The objective and schedule of SASRec as it is trained today: every position, full softmax, two layers of width 64.
 NEXT_ITEM: dict[str, dict[str, Any]] = {
@@ -83,7 +84,8 @@ class RetrievalSuite:
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
     """Rows as the suite runs its variants, whatever order they were kept in; variants it no longer has come last."""
-    every_trained = trained_variants(overridden(ClimberPilotConfig(), {"network": {"request_clock": True}}))
+    everything = {"network": {"request_clock": True, "title_buckets": 1}}
+    every_trained = trained_variants(overridden(ClimberPilotConfig(), everything))
     joined = {variant: [f"{variant} {name}" for name in TOWERS.values()] for variant in JOINED}
     order = [name for variant in every_trained for name in (variant, *joined.get(variant, []))] + [PEER, *BASELINES]
     place = {variant: i for i, variant in enumerate(order)}
@@ -100,14 +102,14 @@ def trained_variants(config: ClimberPilotConfig) -> dict[str, ClimberPilotConfig
         },
         "pretrain": {"batch_size": config.pretrain.batch_size},
     }
-    # Published records know nothing of the moment they are asked at.
-    timeless = {"climber-pilot history only": overridden(config, HISTORY_ONLY)} if config.network.request_clock else {}
-    variants = {
-        "climber-pilot": config,
-        **timeless,
-        "climber-pilot ids only": overridden(config, IDS_ONLY),
-        "next item (K=1) ids only": overridden(overridden(ClimberPilotConfig(), shared), NEXT_ITEM),
-    }
+    variants = {"climber-pilot": config}
+    if config.network.title_buckets:
+        variants["climber-pilot without titles"] = overridden(config, WITHOUT_TITLES)
+    if config.network.request_clock:
+        # Published records know nothing of the moment they are asked at.
+        variants["climber-pilot history only"] = overridden(config, HISTORY_ONLY)
+    variants["climber-pilot ids only"] = overridden(config, IDS_ONLY)
+    variants["next item (K=1) ids only"] = overridden(overridden(ClimberPilotConfig(), shared), NEXT_ITEM)
     # A change of the tuning leaves these runs what they were.
     return {name: pretraining_of(settings) for name, settings in variants.items()}
 

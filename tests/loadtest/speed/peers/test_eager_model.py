@@ -31,8 +31,8 @@ def served(retriever, question):
         history, conditions, question.k, excluded=np.unique(rows), time_s=question.request_time_s
     )
     (lists,) = retriever.retrieve([request])
-    choices = merge_slate([one.rows for one in lists], [one.scores for one in lists], [0] * len(lists), question.k)
-    return [catalogue.item_ids[choice.row] for choice in choices]
+    slate = merge_slate([one.rows for one in lists], [one.scores for one in lists], [0] * len(lists), question.k)
+    return [catalogue.item_ids[row] for row in slate.rows]
 
 
 def test_the_plain_way_gives_the_lists_of_the_service(release_root, model, questions):

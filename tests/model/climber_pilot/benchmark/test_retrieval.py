@@ -67,6 +67,18 @@ def test_the_gain_of_the_request_time_is_told_from_that_of_the_attributes() -> N
     }
 
 
+def test_the_gain_of_titles_is_told_from_that_of_the_attributes() -> None:
+    config = small_config(network={"title_buckets": 64})
+    runs = {run.variant: run for run in RetrievalSuite().runs(small_dataset(), config, [0], "cpu")}
+    read = {name: config_from_mapping(run.config).network for name, run in runs.items() if "network" in run.config}
+    assert {name: (network.use_attributes, network.title_buckets) for name, network in read.items()} == {
+        "climber-pilot": (True, 64),
+        "climber-pilot without titles": (True, 0),
+        "climber-pilot ids only": (False, 0),
+        "next item (K=1) ids only": (False, 0),
+    }
+
+
 def test_a_change_of_the_configuration_or_the_data_makes_other_runs() -> None:
     suite, config = RetrievalSuite(), small_config()
     keys = {run.key for run in suite.runs(small_dataset(), config, [0], "cpu")}
