@@ -60,7 +60,7 @@ def _same_neighbours(before: np.ndarray, after: np.ndarray) -> float:
         scores = vectors @ vectors.T
         np.fill_diagonal(scores, -np.inf)
         nearest.append(np.argpartition(scores, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:])
-    kept = [len(np.intersect1d(*pair, assume_unique=True)) for pair in zip(*nearest, strict=True)]
+    kept = [len(np.intersect1d(old, new, assume_unique=True)) for old, new in zip(*nearest, strict=True)]
     chance = NEIGHBOURS / (count - 1)
     return (float(np.mean(kept)) / NEIGHBOURS - chance) / (1 - chance)
 

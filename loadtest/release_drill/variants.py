@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 from safetensors.torch import save as tensor_bytes
 
 from model.catalogue import Catalogue
-from model.climber_pilot.checkpoint import Checkpoint
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.export import index_arrays
 from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
@@ -57,11 +56,13 @@ def write_variant(source: Path, root: Path, change: Change, facts: Mapping[str, 
     model = network_of(made.config.network, catalogue, known.get("towers", 1)).eval()
     model.load_state_dict(made.weights)
     popularity = np.array(map_arrays(source / INDEX_FILE)["popularity"])
+    with torch.inference_mode():
+        vectors = model.scored(model.items()).numpy()
     table = io.BytesIO()
     made.items.write_parquet(table)
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / INDEX_FILE
-        save_arrays(index_arrays(Checkpoint(made.config, catalogue, model, popularity, known)), index)
+        save_arrays(index_arrays(catalogue, vectors, popularity), index)
         files: dict[str, Path | bytes] = {
             CONFIG_FILE: made.config.to_json().encode(),
             CATALOGUE_FILE: table.getvalue(),

@@ -13,7 +13,6 @@ from model.release import current_release, roll_back, set_current
 from model.signature import new_key, public_key_of, sign_release
 from tests.service.recomputation import Recomputation
 from tests.service.running import serving, settings_for, wait_until
-from tests.service.test_releases import flip_last_byte
 
 NOW_S = 1_700_100_000
 
@@ -225,7 +224,7 @@ def test_a_release_overtaken_while_it_was_loaded_is_never_served(root, ids, monk
         assert running.metric("rec_release_swaps_total", kind="published") == 1
 
 
-def test_a_worse_release_is_refused_by_the_gate(root, ids, history):
+def test_a_worse_release_is_refused_by_the_gate(root, ids):
     worse = write_variant(root / ids[0], root, shuffled_weights, {"made": "shuffled"})
     with watching(root, gate_requests=64) as running:
         set_current(root, worse.release_id)
@@ -244,12 +243,8 @@ def test_a_worse_release_is_refused_by_the_gate(root, ids, history):
 
 def test_a_start_goes_back_to_what_can_be_served(root, ids):
     set_current(root, ids[1])
-    for other in (ids[0], ids[2]):
-        shutil.rmtree(root / other)
-    write_variant(root / ids[1], root, nudged(3), {"seed": 3})
-    newest = max(path.name for path in root.iterdir() if path.is_dir() and path.name != ids[1])
-    set_current(root, newest)
-    flip_last_byte(root / newest / "..") if newest < ids[1] else damage(root / newest)
+    set_current(root, ids[2])
+    damage(root / ids[2])
     with watching(root) as running:
         assert in_force(running) == ids[1]
         assert refused(running)["reason"] == "hash_mismatch"
