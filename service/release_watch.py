@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 from model.condition import ConditionError
 from model.manifest import CURRENT
-from model.release import Pointer, ReleaseError, read_current
+from model.release import Pointer, ReleaseError, read_current, sweep_root
 from service.logs import failure_fields
 from service.quality_gate import GateError, QualityGate
 from service.recent_requests import RecentRequests
@@ -53,6 +54,9 @@ class ReleaseWatch:
         """
         if "OMP_NUM_THREADS" not in os.environ:
             logger.warning("OMP_NUM_THREADS is not set: threads of the math libraries will compete with the service")
+        with suppress(OSError):  # a folder that this process may only read
+            for path in await asyncio.to_thread(sweep_root, self._root):
+                logger.info("swept", extra={"path": str(path)})
         try:
             self._seen = await self._look()
         except ReleaseError as error:
@@ -89,7 +93,11 @@ class ReleaseWatch:
         """Look at `current` until cancelled."""
         while True:
             await asyncio.sleep(self._poll_s)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:
+                # Whatever it is, the watch goes on: else no later release would ever be seen.
+                logger.error("watch_failed", extra=failure_fields(error))
 
     async def look(self) -> None:
         """Turn to what `current` names now, if it has changed."""

@@ -244,18 +244,21 @@ def test_a_worse_release_is_refused_by_the_gate(root, ids):
 def test_a_start_goes_back_to_what_can_be_served(root, ids):
     set_current(root, ids[1])
     set_current(root, ids[2])
-    damage(root / ids[2])
+    weights = root / ids[2] / "weights.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    shutil.rmtree(root / ids[0])
     with watching(root) as running:
         assert in_force(running) == ids[1]
-        assert refused(running)["reason"] == "hash_mismatch"
+        told = refused(running)
+        assert (told["release"], told["reason"]) == (ids[2], "hash_mismatch")
 
 
-def damage(path):
-    weights = path / "weights.safetensors"
-    weights.chmod(0o644)
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
+def test_a_start_removes_what_a_killed_writer_left(root):
+    (root / ".incoming-dead").mkdir()
+    (root / ".incoming-dead" / "half").write_bytes(b"")
+    with watching(root):
+        assert not (root / ".incoming-dead").exists()
 
 
 def test_a_restart_keeps_the_release_before_for_a_rollback(root, ids):
