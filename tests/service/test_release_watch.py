@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from loadtest.release_drill.recomputation import Recomputation
 from loadtest.release_drill.variants import nudged, shuffled_weights, write_variant
 from model.climber_pilot.inference import Retriever
 from model.release import current_release, roll_back, set_current
 from model.signature import new_key, public_key_of, sign_release
-from tests.service.recomputation import Recomputation
 from tests.service.running import serving, settings_for, wait_until
 
 NOW_S = 1_700_100_000
