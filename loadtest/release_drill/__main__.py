@@ -18,12 +18,14 @@ from typing import Any
 import orjson
 
 from loadtest.speed.rows import row
+from loadtest.speed.servers import end_on_sigterm
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a drill; 1 where something is not as it should be, 2 where it could not be run."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    end_on_sigterm()
     arguments.out.mkdir(parents=True, exist_ok=True)
     drills: Mapping[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
         "publishes": _publishes,

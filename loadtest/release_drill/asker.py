@@ -17,8 +17,10 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. due_s: when it was to be sent, of time.monotonic(), the same clock in all processes; latency_ms: from
-    then on. status: 0 for no answer. answer: as it came, b"" for none."""
+    """One request. due_s: when it was to be sent, of time.monotonic(), which all processes share; latency_ms: since.
+
+    status: 0 for no answer; answer: as it came, or why none did.
+    """
 
     body: int
     due_s: float

@@ -66,6 +66,7 @@ def kill_everywhere(source: Path, loads: int) -> list[dict[str, Any]]:
 def kill_services(first: Path, second: Path, logs: Path, kills: int) -> dict[str, Any]:
     """Kill a service at random moments after a publish, and start it again; in which release it comes up."""
     rng = random.Random(0)
+    settings = {"REC_RELEASE_POLL_MS": "10", "REC_RUNTIME": "numpy"}
     faults, came_up = [], {}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "releases"
@@ -74,12 +75,12 @@ def kill_services(first: Path, second: Path, logs: Path, kills: int) -> dict[str
         for number in tqdm(range(kills), desc="kills of a service", unit="kill"):
             set_current(root, first.name)
             with Servers(logs) as servers:
-                servers.start_service(root, "unix:///nowhere", settings={"REC_RELEASE_POLL_MS": "10"})
+                servers.start_service(root, "unix:///nowhere", settings=settings)
                 set_current(root, second.name)
                 time.sleep(rng.random() * LOAD_S)
                 os.kill(servers.pids["service"], signal.SIGKILL)
             with Servers(logs) as servers:
-                ready = readiness(servers.start_service(root, "unix:///nowhere"))
+                ready = readiness(servers.start_service(root, "unix:///nowhere", settings=settings))
             came_up[ready["release"]] = came_up.get(ready["release"], 0) + 1
             if ready["release"] != second.name or ready["refused"]:
                 faults.append(f"kill {number}: expected {second.name} in force, got {ready}")

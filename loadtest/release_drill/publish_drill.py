@@ -100,14 +100,17 @@ def _costs(asked: Sequence[Asked], windows: Sequence[tuple[float, float]]) -> di
     inside = np.zeros(len(asked), dtype=bool)
     for start_s, stop_s in windows:
         inside |= (due_s >= start_s) & (due_s < stop_s)
-    percentiles = (50, 99, 99.9)
     return {
         "requests": len(asked),
         "failed": sum(one.status != 200 for one in asked),
         "in_windows": int(inside.sum()),
-        "window_ms": dict(zip(map(str, percentiles), np.percentile(latency_ms[inside], percentiles), strict=True)),
-        "outside_ms": dict(zip(map(str, percentiles), np.percentile(latency_ms[~inside], percentiles), strict=True)),
+        "window_ms": _percentiles(latency_ms[inside]),
+        "outside_ms": _percentiles(latency_ms[~inside]),
     }
+
+
+def _percentiles(latency_ms: np.ndarray) -> dict[str, float]:
+    return {str(percent): float(np.percentile(latency_ms, percent)) for percent in (50, 99, 99.9)}
 
 
 def _mixed(asked: Sequence[Asked], bodies: Sequence[dict[str, Any]], content_of: dict[str, Path]) -> dict[str, Any]:
