@@ -1,6 +1,7 @@
 """Server: one process that answers HTTP, alone or as one of several workers."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -68,6 +69,10 @@ def serve(settings: Settings, worker: Worker | None = None) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    # What the libraries have made so far lives as long as the process. A full collection that walks through all of it
+    # stops every thread for a tenth of a second, and the garbage of one release after another brings such on.
+    gc.collect()
+    gc.freeze()
     server = uvicorn.Server(config) if worker is None else WorkerServer(config, settings, worker, app.state.service)
     # The server handles signals itself and raises them again when it is done; that is a normal end.
     for number in (signal.SIGTERM, signal.SIGINT):
