@@ -18,7 +18,7 @@ STANDARD_ERRORS = 2.576
 MIN_PAIRS = 20
 # Of the conditions that the release in force can read.
 MAX_UNREAD = 0.01
-MIN_SAME_ATTRIBUTES, MIN_SAME_NEIGHBOURS = 0.9, 0.2
+MIN_SAME_ATTRIBUTES, MIN_SAME_NEIGHBOURS = 0.9, 0.3
 # Of the level of the scores; below it a change of them is none.
 MIN_SHIFT, MAX_DRIFT = 0.02, 100.0
 logger = logging.getLogger("service.quality_gate")

@@ -21,8 +21,8 @@ SYNTHETIC_REQUESTS, SYNTHETIC_EVENTS = 64, 30
 class Shadow:
     """One release's answers to R requests.
 
-    gains: [R], 1 / log2(2 + rank) of the newest event's item among all but the others of its history; NaN where a
-        request has no event to hold back.
+    gains: [R], how near the top the newest event's item is among all items but those of the history before it: 1 for
+        the first, 0 for the last, linear in the logarithm of the rank; NaN where there is no event to hold back.
     scores: one per list, the mean of its first TOP_SCORES; NaN for an empty one.
     shown: ids of all items in lists. lists, wrong: how many lists, and items that miss their condition or are missing.
     conditions, unknown: how many conditions were asked, and those that the release cannot read.
@@ -123,4 +123,5 @@ def _gain(retriever: Retriever, history: History) -> float:
     scores = retriever.vectors @ retriever.query_vectors([asked])[0][0]
     ahead = scores > scores[target]
     ahead[past.rows] = False
-    return float(1 / np.log2(2 + np.count_nonzero(ahead)))
+    # The first ranks count most, but hits of the first few alone are too rare to judge fifty requests by.
+    return float(1 - np.log(1 + np.count_nonzero(ahead)) / np.log(max(2, len(scores))))

@@ -20,11 +20,16 @@ from model.release import Release, set_current, write_release
 
 
 def export_release(
-    checkpoint: Path, root: Path, report: dict[str, Any] | None = None, *, graphs: bool = True
+    checkpoint: Path,
+    root: Path,
+    report: dict[str, Any] | None = None,
+    *,
+    graphs: bool = True,
+    signing_key: Path | None = None,
 ) -> Release:
     """Write and verify a release of the checkpoint under `root` and make it the current one.
 
-    report: the evaluation's figures, carried in the manifest as `metrics`.
+    report: the evaluation's figures, carried in the manifest as `metrics`. signing_key: see model/signature.py.
     graphs: carry those of onnx_export.py, some seconds per tower; ValueError where one disagrees with the model.
     """
     loaded = load_checkpoint(checkpoint)
@@ -42,7 +47,7 @@ def export_release(
             **loaded.facts,
             "metrics": report or {"validation": loaded.facts["validation"]},
         }
-        release = write_release(root, {**files, INDEX_FILE: index}, facts)
+        release = write_release(root, {**files, INDEX_FILE: index}, facts, signing_key)
     set_current(root, release.release_id)
     return release
 
@@ -62,10 +67,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True, help="folder of releases")
     parser.add_argument("--report", type=Path, help="report.json of the evaluation")
+    parser.add_argument("--signing-key", type=Path, help="private key of python -m model.signature keygen")
     arguments = parser.parse_args(argv)
     report = json.loads(arguments.report.read_text()) if arguments.report else None
     try:
-        release = export_release(arguments.checkpoint, arguments.root, report)
+        release = export_release(arguments.checkpoint, arguments.root, report, signing_key=arguments.signing_key)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

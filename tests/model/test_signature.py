@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from model.climber_pilot.export import export_release
 from model.release import Release, ReleaseError, roll_back, set_current, verify_release, write_release
 from model.signature import decoded_key, main, new_key, public_key_of, sign_release
 
@@ -102,3 +103,8 @@ def test_keys_are_made_once_and_private(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected 32 bytes in base64"):
         decoded_key(text)
+
+
+def test_an_export_can_be_signed(music_checkpoint: Path, key: Path, tmp_path: Path) -> None:
+    release = export_release(music_checkpoint, tmp_path / "signed", graphs=False, signing_key=key)
+    verify_release(release.path, public_key_of(key))

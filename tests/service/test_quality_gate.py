@@ -96,7 +96,7 @@ def test_held_back_events_are_ranked_without_the_rest_of_the_history(source):
     assert (shadow.lists, shadow.wrong, shadow.unknown) == (1, 0, 0)
     events = tuple(HistoryEvent(item_id, 10 * age) for age, item_id in enumerate(ids[:5]))
     full = cast_shadow(retriever, Condition(), [RecentRequest(None, events, ({"genre": {"any": ["none such"]}},), 5)])
-    assert 0 < full.gains[0] <= 1
+    assert 0 <= full.gains[0] <= 1
     assert (full.unknown, full.conditions) == (1, 1)
 
 
@@ -111,7 +111,7 @@ def test_held_back_events_are_ranked_without_the_rest_of_the_history(source):
         ({"unread": 0.02}, "value_loss"),
         ({"change": CatalogueChange(0.79, 1.0, 0.6, 0.0)}, "item_ids"),
         ({"change": CatalogueChange(1.0, 0.89, 0.6, 0.0)}, "item_ids"),
-        ({"change": CatalogueChange(1.0, 1.0, 0.19, 0.0)}, "neighbours"),
+        ({"change": CatalogueChange(1.0, 1.0, 0.29, 0.0)}, "neighbours"),
         ({"change": CatalogueChange(1.0, 1.0, 0.6, 0.0021)}, "value_loss"),
     ],
 )
