@@ -1,6 +1,7 @@
 """create_app(settings): routes, error handlers, start and stop."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,11 +25,13 @@ from service.errors import (
     problem_response,
 )
 from service.exchange import ExchangeMiddleware
+from service.logs import failure_fields
 from service.openapi import complete
 from service.routes import attributes, events, health, items, metrics, recommend, users
 from service.settings import Settings
 from service.shortcut import Shortcut
 
+logger = logging.getLogger("service.app")
 ROUTES = (recommend, events, users, items, attributes, health, metrics)
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
 
@@ -58,7 +61,12 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async def watch() -> None:
-            await service.watch.start()
+            try:
+                await service.watch.start()
+            except Exception as error:
+                logger.critical("start_failed", extra=failure_fields(error))
+                on_refused()
+                return
             if service.releases.failure is not None:
                 on_refused()
             else:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from model.condition import ConditionError
 from model.manifest import CURRENT
-from model.release import Pointer, ReleaseError, read_current
+from model.release import Pointer, ReleaseError, read_current, sweep_root
 from service.logs import failure_fields
 from service.quality_gate import GateError, QualityGate
 from service.recent_requests import RecentRequests
@@ -21,10 +22,15 @@ logger = logging.getLogger("service.release_watch")
 
 @dataclass(frozen=True)
 class Sight:
-    """`current` as it was seen. stamp: changes whenever the file is written, by whatever and with whatever."""
+    """`current` as it was seen.
+
+    stamp: changes whenever the file is written, by whatever and with whatever. goes_back: it was rolled back since it
+    was seen before.
+    """
 
     stamp: tuple[int, int, int]
     pointer: Pointer
+    goes_back: bool = False
 
 
 class ReleaseWatch:
@@ -43,6 +49,7 @@ class ReleaseWatch:
         self._loader = ReleaseLoader(settings)
         self._gate = QualityGate(settings)
         self._seen: Sight | None = None
+        self._last: Pointer | None = None
         self._turning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,12 +60,15 @@ class ReleaseWatch:
         """
         if "OMP_NUM_THREADS" not in os.environ:
             logger.warning("OMP_NUM_THREADS is not set: threads of the math libraries will compete with the service")
+        with suppress(OSError):  # a folder that this process may only read
+            for path in await asyncio.to_thread(sweep_root, self._root):
+                logger.info("swept", extra={"path": str(path)})
         try:
             self._seen = await self._look()
         except ReleaseError as error:
             self._refuse(None, error)
             return
-        pointer = self._seen.pointer
+        pointer = self._last = self._seen.pointer
         loaded: list[ServedRelease] = []
         for release_id in (pointer.release_id, *pointer.earlier):
             if len(loaded) > self._max_kept:
@@ -89,7 +99,11 @@ class ReleaseWatch:
         """Look at `current` until cancelled."""
         while True:
             await asyncio.sleep(self._poll_s)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:
+                # Whatever it is, the watch goes on: else no later release would ever be seen.
+                logger.error("watch_failed", extra=failure_fields(error))
 
     async def look(self) -> None:
         """Turn to what `current` names now, if it has changed."""
@@ -102,7 +116,8 @@ class ReleaseWatch:
             return
         if self._seen is not None and sight.stamp == self._seen.stamp:
             return
-        self._seen = sight
+        self._seen = sight = replace(sight, goes_back=self._goes_back(sight.pointer))
+        self._last = sight.pointer
         kept = self._releases.loaded(sight.pointer.release_id)
         if kept is not None:
             self._swap(kept, "kept")
@@ -129,7 +144,7 @@ class ReleaseWatch:
             release_id = sight.pointer.release_id
             try:
                 candidate = await self._loader.load(release_id)
-                if not self._goes_back(sight.pointer):
+                if not sight.goes_back:
                     await self._judge(candidate, self._releases.served)
             except Exception as error:
                 if self._seen is sight:
@@ -145,9 +160,9 @@ class ReleaseWatch:
         await self._loader.run(self._gate.judge, candidate, in_force, self._recent.sample())
 
     def _goes_back(self, pointer: Pointer) -> bool:
-        """Whether this is a rollback, which is not judged: to a release older than the one in force, not after it."""
-        served = self._releases.served.release_id
-        return served not in pointer.earlier and pointer.release_id < served
+        """Whether this is a rollback, which is not judged: to an earlier release, the one named before is gone."""
+        last = self._last
+        return last is not None and pointer.release_id in last.earlier and last.release_id not in pointer.earlier
 
     def _swap(self, served: ServedRelease, kind: str) -> None:
         if self._releases.served is not served:

@@ -141,9 +141,10 @@ class Retriever:
             retriever = cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
             retriever._choose_runtime(runtime)
             return retriever
-        except ReleaseError:
+        except (ReleaseError, MemoryError):
             raise
-        except (KeyError, RuntimeError, OSError, ValueError) as error:
+        except Exception as error:
+            # Of whatever kind: the libraries have exceptions of their own for files that are not what they should be.
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
     def replica(self) -> "Retriever":

@@ -1,57 +1,78 @@
-"""Recent requests: a bounded sample in memory that forgets whom it is told to forget."""
-
+import logging
 import time
 
 from service.history_codec import HistoryEvent
 from service.instructions import Instruction
 from service.recent_requests import MAX_AGE_S, MAX_EVENTS, SPACING_S, RecentRequests
+from tests.service.running import fresh, play, serving, settings_for
 
 EVENTS = (HistoryEvent("a", 1), HistoryEvent("b", 2))
+ROCK = Instruction("rock", where={"genre": {"any": ["rock"]}})
 
 
-def users(recent):
-    return [request.user_id for request in recent.sample()]
+def noted(requests, *users, start_s=None):
+    start_s = time.monotonic() if start_s is None else start_s
+    for number, user_id in enumerate(users):
+        requests.note(user_id, EVENTS, [ROCK], 20, start_s + number * 2 * SPACING_S)
 
 
-def filled(names, max_requests=10):
-    recent = RecentRequests(max_requests)
-    start_s = time.monotonic()
-    for number, name in enumerate(names):
-        recent.note(name, EVENTS, [], 10, start_s + 2 * SPACING_S * number)
-    return recent
+def users_of(requests):
+    return [one.user_id for one in requests.sample()]
 
 
 def test_the_newest_are_kept_in_the_clients_words():
-    recent = RecentRequests(2)
-    where = {"genre": {"any": ["rock"]}}
-    for number in range(3):
-        events = tuple(HistoryEvent("a", second) for second in range(MAX_EVENTS + number))
-        recent.note(f"u{number}", events, [Instruction("rock", where=where)], 5, time.monotonic() + number)
-    assert users(recent) == ["u1", "u2"]
-    last = recent.sample()[-1]
-    assert (last.conditions, last.top_k, len(last.events)) == ((where,), 5, MAX_EVENTS)
-    assert last.events[-1].event_time_s == MAX_EVENTS + 1
+    requests = RecentRequests(2)
+    noted(requests, "first", "second", None)
+    assert users_of(requests) == ["second", None]
+    kept = requests.sample()[0]
+    assert (kept.events, kept.conditions, kept.top_k) == (EVENTS, ({"genre": {"any": ["rock"]}},), 20)
 
 
-def test_a_busy_moment_does_not_fill_it():
-    recent = RecentRequests(10)
+def test_a_burst_is_one_and_a_long_history_is_cut():
+    requests = RecentRequests(10)
     now_s = time.monotonic()
-    for number in range(5):
-        recent.note(f"u{number}", EVENTS, [], 10, now_s + number * SPACING_S / 4)
-    assert users(recent) == ["u0", "u4"]
+    for number in range(50):
+        requests.note(str(number), EVENTS * MAX_EVENTS, [], 20, now_s + number * SPACING_S / 100)
+    assert users_of(requests) == ["0"]
+    assert len(requests.sample()[0].events) == MAX_EVENTS
 
 
-def test_an_erased_user_is_gone_and_does_not_come_back():
-    recent = filled(["u0", "u1", "u0", "u2"])
-    recent.forget("u0")
-    assert users(recent) == ["u1", "u2"]
-    recent.note("u0", EVENTS, [], 10, time.monotonic() + 100)
-    assert users(recent) == ["u1", "u2"]
+def test_nothing_is_kept_where_there_is_no_gate_or_no_history():
+    requests = RecentRequests(0)
+    noted(requests, "user")
+    assert users_of(requests) == []
+    requests = RecentRequests(5)
+    requests.note("user", (), [ROCK], 20, time.monotonic())
+    assert users_of(requests) == []
 
 
-def test_nothing_is_kept_for_long_nor_without_a_history_nor_where_none_is_wanted():
-    recent = RecentRequests(10)
-    recent.note("old", EVENTS, [], 10, time.monotonic() - MAX_AGE_S - 1)
-    recent.note("empty", (), [], 10, time.monotonic())
-    assert users(recent) == []
-    assert users(filled(["u0"], max_requests=0)) == []
+def test_an_erased_user_goes_and_does_not_come_back_with_what_was_read_before():
+    requests = RecentRequests(10)
+    noted(requests, "gone", "other", "gone")
+    requests.forget("gone")
+    noted(requests, "gone", "another", start_s=time.monotonic() + 10)
+    assert users_of(requests) == ["other", "another"]
+
+
+def test_old_ones_go():
+    requests = RecentRequests(10)
+    noted(requests, "old", start_s=time.monotonic() - MAX_AGE_S - 1)
+    noted(requests, "new")
+    assert users_of(requests) == ["new"]
+
+
+def test_a_service_keeps_requests_until_the_user_is_erased(release_root, redis_server, history, caplog):
+    user = fresh("secretuser")
+    with caplog.at_level(logging.DEBUG), serving(settings_for(release_root, redis_server.url)) as running:
+        running.ingest(*(play(user, event["item_id"], event["event_time_s"]) for event in history))
+        running.answer(user_id=user, k=5)
+        recent = running.service.pipeline.recent
+        assert [(one.user_id, len(one.events)) for one in recent.sample()] == [(user, len(history))]
+        assert running.client.delete(f"/users/{user}/history").status_code == 200
+        assert recent.sample() == []
+    # Neither of us says more than the client library that made the request.
+    assert not [
+        record
+        for record in caplog.records
+        if user in record.getMessage() and "httpx" not in record.name and "httpcore" not in record.name
+    ]

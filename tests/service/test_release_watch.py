@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from loadtest.release_drill.recomputation import Recomputation
 from loadtest.release_drill.variants import nudged, shuffled_weights, write_variant
 from model.climber_pilot.inference import Retriever
 from model.release import current_release, roll_back, set_current
 from model.signature import new_key, public_key_of, sign_release
-from tests.service.recomputation import Recomputation
 from tests.service.running import serving, settings_for, wait_until
 
 NOW_S = 1_700_100_000
@@ -244,18 +244,21 @@ def test_a_worse_release_is_refused_by_the_gate(root, ids):
 def test_a_start_goes_back_to_what_can_be_served(root, ids):
     set_current(root, ids[1])
     set_current(root, ids[2])
-    damage(root / ids[2])
+    weights = root / ids[2] / "weights.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    shutil.rmtree(root / ids[0])
     with watching(root) as running:
         assert in_force(running) == ids[1]
-        assert refused(running)["reason"] == "hash_mismatch"
+        told = refused(running)
+        assert (told["release"], told["reason"]) == (ids[2], "hash_mismatch")
 
 
-def damage(path):
-    weights = path / "weights.safetensors"
-    weights.chmod(0o644)
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
+def test_a_start_removes_what_a_killed_writer_left(root):
+    (root / ".incoming-dead").mkdir()
+    (root / ".incoming-dead" / "half").write_bytes(b"")
+    with watching(root):
+        assert not (root / ".incoming-dead").exists()
 
 
 def test_a_restart_keeps_the_release_before_for_a_rollback(root, ids):
