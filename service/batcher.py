@@ -21,8 +21,8 @@ class Batcher:
     """The queue before the one model thread. For the event loop's thread alone.
 
     A request that finds the thread idle is not delayed for batch mates. What is late when its batch begins is not
-    computed. Where the settings allow it, requests whose states are kept are answered without the thread, as long as
-    they have been taking less than what was allowed: two threads that share one interpreter cost more than they win.
+    computed. Where the settings allow it, requests whose states are kept are answered without the thread, as many at a
+    time as have been taking less than what was allowed: two threads that share one interpreter cost more than they win.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry, releases: Releases, states: StateCache) -> None:
@@ -74,15 +74,8 @@ class Batcher:
         self._planned = False
         if self._busy:
             return
-        batch: list[Job] = []
         now_s = time.monotonic()
-        while self._queue and len(batch) < self._max_batch:
-            job = self._queue[0]
-            if batch and job.served is not batch[0].served:
-                break
-            self._queue.popleft()
-            if not job.future.done():
-                batch.append(job)
+        batch = self._next_batch()
         if batch:
             self._telemetry.batch_requests.observe(len(batch))
             self._telemetry.queue_wait.observe(now_s - batch[0].arrived_s)
@@ -93,27 +86,48 @@ class Batcher:
                 idle.set_result(None)
         self._idlers.clear()
 
+    def _next_batch(self) -> list[Job]:
+        """The first jobs of the queue that still wait, of one release; only kept states where they need no thread."""
+        batch: list[Job] = []
+        most, here, most_here = self._max_batch, False, self._most_here()
+        while self._queue and len(batch) < most:
+            job = self._queue[0]
+            if batch and (job.served is not batch[0].served or (here and not job.is_warm)):
+                break
+            self._queue.popleft()
+            if job.future.done():
+                continue
+            if not batch and most_here and job.is_warm:
+                most, here = most_here, True
+            batch.append(job)
+        return batch
+
+    def _most_here(self) -> int:
+        """How many jobs with kept states the event loop may answer in one go."""
+        return int(min(self._inline_s / self._warm_s, self._max_batch)) if self._warm_s else self._max_batch
+
     def _begin(self, batch: list[Job]) -> None:
         self._busy = True
         for job in batch:
             job.previous = job.user.state  # an earlier batch may have computed it meanwhile
         loop = asyncio.get_running_loop()
-        if self._warm_s * len(batch) <= self._inline_s and all(job.is_warm for job in batch):
+        if len(batch) <= self._most_here() and all(job.is_warm for job in batch):
             loop.call_soon(self._run_here, batch)
         else:
             self._releases.submit(self._run, loop, batch)
 
     def _run_here(self, batch: list[Job]) -> None:
         """On the event loop, while the model thread has nothing to do."""
-        started_s = time.perf_counter()
+        # Of this thread alone: what waits for a processor or for the interpreter says nothing of the call.
+        started_s = time.thread_time()
         retried = compute(batch)
-        self._deliver(batch, retried, time.perf_counter() - started_s)
+        self._deliver(batch, retried, time.thread_time() - started_s)
 
     def _run(self, loop: asyncio.AbstractEventLoop, batch: list[Job]) -> None:
         """On the model thread."""
-        started_s = time.perf_counter()
+        started_s = time.thread_time()
         retried = compute(batch)
-        loop.call_soon_threadsafe(self._deliver, batch, retried, time.perf_counter() - started_s)
+        loop.call_soon_threadsafe(self._deliver, batch, retried, time.thread_time() - started_s)
 
     def _deliver(self, batch: list[Job], retried: bool, took_s: float) -> None:
         self._busy = False

@@ -160,7 +160,11 @@ def _results(worker: "subprocess.Popen[bytes]") -> tuple[Records, dict[str, Any]
     if not line:
         raise ValueError("expected the records of a worker of the generator, see its message above")
     header = orjson.loads(line)
-    return read_records(header, pipe.read(header["bytes"])), header
+    content = pipe.read(header["bytes"])
+    if len(content) != header["bytes"]:
+        message = f"expected {header['bytes']} bytes of records, got {len(content)}"
+        raise ValueError(f"{message} from a worker of the generator that ended with status {worker.wait()}")
+    return read_records(header, content), header
 
 
 def _pipe(pipe: Any) -> Any:

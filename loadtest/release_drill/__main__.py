@@ -78,7 +78,7 @@ def _gate(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from service.quality_gate import QualityGate
     from service.settings import Settings
 
-    gate, dataset = QualityGate(Settings(release_root=arguments.out)), small_world()
+    gate, dataset = QualityGate(Settings.model_validate({"release_root": arguments.out})), small_world()
     paths = train_seeds(dataset, arguments.out, arguments.seeds)
     return [
         judge_pairs(dataset, paths, gate, arguments.requests),

@@ -67,7 +67,8 @@ def kill_services(first: Path, second: Path, logs: Path, kills: int) -> dict[str
     """Kill a service at random moments after a publish, and start it again; in which release it comes up."""
     rng = random.Random(0)
     settings = {"REC_RELEASE_POLL_MS": "10", "REC_RUNTIME": "numpy"}
-    faults, came_up = [], {}
+    faults: list[str] = []
+    came_up: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "releases"
         for path in (first, second):

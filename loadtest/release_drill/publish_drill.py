@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,13 @@ def publish_under_load(
             content_of[release_id] = content
             started_s = time.monotonic()
             set_current(root, release_id)
-            ready = wait_ready(url, lambda ready, name=release_id: ready["release"] == name or ready["refused"])
+            ready = wait_ready(url, partial(_serves_or_refuses, release_id))
             windows.append((started_s, time.monotonic() + pause_s / 4))
             refusals += ready["release"] != release_id
             if number % ROLLBACK_EVERY == ROLLBACK_EVERY - 1:
                 started_s = time.monotonic()
                 earlier = roll_back(root).release_id
-                wait_ready(url, lambda ready, name=earlier: ready["release"] == name)
+                wait_ready(url, partial(_serves, earlier))
                 rollbacks_ms.append(1000 * (time.monotonic() - started_s))
                 windows.append((started_s, time.monotonic() + pause_s / 4))
             _thin_out(root)
@@ -80,6 +81,14 @@ def publish_under_load(
             **_mixed(asked, bodies, content_of),
             "served_last": readiness(url)["release"],
         }
+
+
+def _serves(release_id: str, ready: dict[str, Any]) -> bool:
+    return bool(ready["release"] == release_id)
+
+
+def _serves_or_refuses(release_id: str, ready: dict[str, Any]) -> bool:
+    return _serves(release_id, ready) or ready["refused"] is not None
 
 
 def _published(content: Path, root: Path, number: int) -> str:

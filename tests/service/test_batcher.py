@@ -43,7 +43,9 @@ class Model:
     def retrieve(self, requests):
         assert self.go.wait(30)
         self.threads.append(threading.current_thread().name)
-        time.sleep(self.takes_s)
+        busy_until_s = time.thread_time() + self.takes_s
+        while time.thread_time() < busy_until_s:
+            pass
         self.batches.append([request.top_k for request in requests])
         for request in requests:
             assert np.array_equal(request.state.rows, request.history.rows)
@@ -232,13 +234,13 @@ def test_a_state_wanted_for_its_own_sake_waits_for_everyone(bench):
 
 
 def test_quick_answers_from_kept_states_need_no_thread(tmp_path):
-    bench = Bench(tmp_path, inline_ms=2_000)
+    bench = Bench(tmp_path, inline_ms=200)
 
     async def run():
         user = bench.user()
         for number in range(4):  # a cold one, a warm one to learn from, two without the thread
             assert await bench.ask(number, user) == [number]
-        bench.model.takes_s = 2.1
+        bench.model.takes_s = 0.21
         await bench.ask(4, user)
         bench.model.takes_s = 0.0
         await bench.ask(5, user)  # slow once: on the thread again
@@ -246,3 +248,23 @@ def test_quick_answers_from_kept_states_need_no_thread(tmp_path):
     asyncio.run(run())
     bench.releases.close()
     assert [name.startswith("model") for name in bench.model.threads] == [True, True, False, False, False, True]
+
+
+def test_more_quick_answers_than_go_at_once_take_turns_without_the_thread(tmp_path):
+    bench = Bench(tmp_path, inline_ms=600)
+
+    async def run():
+        user = bench.user()
+        await bench.ask(0, user)
+        bench.model.takes_s = 0.2
+        await bench.ask(1, user)
+        bench.model.takes_s = 0.0
+        return await asyncio.gather(*(bench.ask(n, user if n != 6 else bench.user("cold")) for n in range(2, 8)))
+
+    assert asyncio.run(run()) == [[number] for number in range(2, 8)]
+    bench.releases.close()
+    sizes = [len(batch) for batch in bench.model.batches]
+    threads = [name.startswith("model") for name in bench.model.threads]
+    assert sizes[2] <= 2  # of 200 ms each
+    assert threads == [True, True, *[False] * (len(sizes) - 3), True]
+    assert bench.model.batches[-1] == [6, 7]
