@@ -11,6 +11,7 @@ from model.climber_pilot.condition_batch import ConditionTable, condition_table
 from model.climber_pilot.histories import Histories, Split, Targets
 from model.climber_pilot.network import HistoryBatch
 from model.condition import Condition
+from model.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,20 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""
         return Batch(self.history.to(device), self.target_ok.to(device))
+
+    def share(self, ranks: Ranks) -> "Batch":
+        """The pieces that this one of several ranks computes, padded like the whole so that draws for the whole fit."""
+        if ranks.alone:
+            return self
+        own = own_pieces(ranks, len(self.target_ok))
+        history = HistoryBatch(self.history.rows[own], self.history.time_s[own], self.history.length[own])
+        return Batch(history, self.target_ok[own] & (ranks.rank < len(self.target_ok)))
+
+
+def own_pieces(ranks: Ranks, count: int) -> slice:
+    """Which of a batch's pieces a rank takes; where there are too few, the first again, of which nothing is a target:
+    no rank may miss an exchange, and no layer likes an empty batch."""
+    return ranks.share(count) if ranks.rank < count else slice(0, 1)
 
 
 class TrainingPieces:

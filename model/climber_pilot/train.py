@@ -1,7 +1,8 @@
 """Train Climber-Pilot: python -m model.climber_pilot.train pretrain|finetune --config F --dataset D --out DIR.
 
 pretrain: TAMIP, every branch k predicts the k-th next item (section 2.2). finetune: CGSA, all branches predict the same
-item under its own condition from truncated contexts (section 2.3), starting from OUT/pretrain.
+item under its own condition from truncated contexts (section 2.3), starting from OUT/pretrain. Under torchrun every
+process computes a share of each batch and keeps a share of the item ids; the result is that of one process.
 """
 
 import argparse
@@ -25,9 +26,11 @@ from model.climber_pilot.histories import Targets
 from model.climber_pilot.ranking import encode_targets, target_ranks
 from model.climber_pilot.report import write_report
 from model.climber_pilot.stages import Training, finetune_step, popularity, pretrain_step
+from model.crew import Crew
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
 from model.metrics import hit_rate, ndcg
+from model.ranks import Ranks, joined
 from model.release import git_revision
 from model.training import WEIGHTS_FILE, Schedule, fit
 
@@ -38,26 +41,41 @@ DEVICES = ("cpu", "cuda")
 
 
 def validate(training: Training, targets: Targets, entries: np.ndarray | None) -> dict[str, float]:
-    """HR@10 and NDCG@10 on validation targets, seen items removed; under each target's condition when given."""
+    """HR@10 and NDCG@10 on validation targets, seen items removed; under each target's condition when given.
+
+    Every rank takes its share of the targets and has the figures of all.
+    """
     model, histories, sampler = training.model, training.split.histories, training.sampler
+    share = training.ranks.share(len(targets))
+    targets = Targets(targets.start[share], targets.event[share])
+    entries = None if entries is None else entries[share]
     table = None if entries is None else sampler.table
     queries, item_vectors = encode_targets(model, histories, targets, table, entries)
     eligible = None if entries is None else training.eligible
     ranks = target_ranks(queries, item_vectors, histories, targets, eligible=eligible, entries=entries)
+    ranks = training.ranks.gathered(torch.from_numpy(ranks)).numpy()
     return {"hr@10": hit_rate(ranks, 10), "ndcg@10": ndcg(ranks, 10)}
 
 
 def train(
-    stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *, resume: bool, device: str = "cpu"
+    stage: str,
+    config: ClimberPilotConfig,
+    dataset: Dataset,
+    out: Path,
+    *,
+    resume: bool,
+    device: str = "cpu",
+    ranks: Ranks | None = None,
 ) -> Path:
-    """Run one stage and leave its checkpoint in OUT/stage."""
-    training = Training.prepare(config, dataset, device)
+    """Run one stage and leave its checkpoint in OUT/stage; with several ranks together, called by each."""
+    ranks = ranks or Ranks()
+    training = Training.prepare(config, dataset, device, ranks)
     folder, settings = out / stage, config.pretrain if stage == "pretrain" else config.finetune
     targets = training.split.validation.sample(VALIDATION_USERS, seed=0)
     entries: np.ndarray | None = None
     step_of: Callable[[Training, Batch, np.random.Generator], Tensor] = pretrain_step
     if stage == "finetune":
-        load_pretrained(training.model, load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE))
+        load_pretrained(training.model, pretrained_weights(training, out))
         rows = training.split.histories.rows[targets.event]
         entries = training.sampler.draw(rows, 0.0, np.random.default_rng(0))
         step_of = finetune_step
@@ -65,7 +83,8 @@ def train(
     counts = popularity(training.split, len(training.catalogue))
     if resume:
         check_resumable(folder, config, facts)
-    save_description(folder, config, training.catalogue, counts, facts)
+    if ranks.leads:
+        save_description(folder, config, training.catalogue, counts, facts)
     best = fit(
         training.model,
         schedule_of(settings),
@@ -79,10 +98,20 @@ def train(
         resume=resume,
         title=stage,
         evaluate_first=stage == "finetune",
+        ranks=ranks,
+        sharded=training.sharded,
     )
     facts |= {"validation": best.metrics, "cpu_minutes": round(best.cpu_s / 60, 2)}
-    save_description(folder, config, training.catalogue, counts, facts)
+    if ranks.leads:
+        save_description(folder, config, training.catalogue, counts, facts)
     return folder
+
+
+def pretrained_weights(training: Training, out: Path) -> dict[str, Tensor]:
+    """The weights that instruction tuning starts from, of sharded ones this rank's rows."""
+    weights, current = load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE), training.model.state_dict()
+    crew = Crew(training.ranks, training.sharded)
+    return {name: crew.own(name, whole, current[name]) if name in current else whole for name, whole in weights.items()}
 
 
 def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str, object]:
@@ -104,6 +133,7 @@ def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str
         "tamip": objective.tamip,
         "safety_interval_s": objective.safety_interval_s,
         "device": training.model.device.type,
+        "ranks": training.ranks.size,
         "git_revision": git_revision(),
     }
 
@@ -132,10 +162,17 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError("expected a CUDA device and a CUDA build of torch for --device cuda, found none")
         config = load_config(arguments.config)
         dataset = load_dataset(arguments.dataset, arguments.data_dir, skip_bad_rows=arguments.skip_bad_rows)
-        folder = train(
-            arguments.stage, config, dataset, arguments.out, resume=arguments.resume, device=arguments.device
-        )
-        if arguments.evaluate:
+        with joined(arguments.device) as ranks:
+            folder = train(
+                arguments.stage,
+                config,
+                dataset,
+                arguments.out,
+                resume=arguments.resume,
+                device=arguments.device,
+                ranks=ranks,
+            )
+        if arguments.evaluate and ranks.leads:
             write_report(evaluate(load_checkpoint(folder), dataset), folder / "report")
             sys.stdout.write((folder / "report" / "report.md").read_text())
     except (ValueError, OSError) as error:
