@@ -86,7 +86,7 @@ def assert_same(found, expected):
         tensors, others = load_file(found / file), load_file(expected / file)
         assert tensors.keys() == others.keys()
         for name, tensor in tensors.items():
-            # A bias of the keys moves all scores of a query alike: its gradient is rounding, of which AdamW makes steps.
+            # A bias of the keys moves all scores of a query alike: its gradient is rounding, which AdamW enlarges.
             rows = slice(len(tensor) // 2, None) if tensor.ndim and name.endswith("to_key_value.bias") else ...
             torch.testing.assert_close(
                 tensor[rows], others[name][rows], rtol=2e-3, atol=2e-5, msg=lambda text, name=name: f"{name}: {text}"
