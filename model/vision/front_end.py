@@ -29,8 +29,8 @@ def _ignore(_stage: str, _duration_s: float) -> None:
 class FrontEnd:
     """Parts by role; a role without a part is not in the feature space's name, so nothing is missing in silence.
 
-    missing: role -> why it has no part. text is read beside the features and is no part of their space. closers: what lets
-    go of what parts hold outside of Python, see `close`.
+    missing: role -> why it has no part. text is read beside the features and is no part of their space. closers: what
+    `close` calls.
     """
 
     regions: RegionExtractor | None = None
@@ -73,7 +73,7 @@ class FrontEnd:
         return told
 
     def close(self) -> None:
-        """To be called once, when no image will be described any more."""
+        """Let go of what parts hold outside of Python; no image can be described after it."""
         for closer in self.closers:
             closer()
 

@@ -94,7 +94,7 @@ def _output_names(
         name = manifest.outputs.get(role)
         if name is None and role in optional:
             continue
-        if name not in there:
+        if name is None or name not in there:
             raise PartError("missing_output", f"expected the role {role!r} as output {name!r}, got {sorted(there)}")
         names[role] = name
     return names

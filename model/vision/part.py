@@ -12,7 +12,7 @@ import numpy as np
 MAX_MANIFEST_BYTES = 1 << 20
 KINDS = (
     *("detector", "backbone", "person-mask", "relation-head", "face-landmarker", "hand-landmarker"),
-    *("text-reader", "bottomup", "panoptic", "image-text-embedder", "faces"),
+    *("text-reader", "bottomup", "panoptic", "relations-json", "image-text-embedder", "faces"),
 )
 
 

@@ -6,13 +6,13 @@ import numpy as np
 
 from model.vision.boxes import suppress
 from model.vision.image import Image
-from model.vision.onnx_part import OnnxPart
+from model.vision.onnx_part import OnnxPart, Shapes
 from model.vision.part import InputSpec, PartError, PartInfo
 from model.vision.regions import Regions
 from model.vision.resizing import resized
 
 KIND = "bottomup"
-SHAPES = {
+SHAPES: Shapes = {
     "rois": ("rois", 4),
     "cls_prob": ("rois", "classes"),
     "pool5": ("rois", "width"),

@@ -45,9 +45,11 @@ class RapidTextReader:
 
     def read(self, image: Image) -> list[TextLine]:
         """From top to bottom, then from left to right."""
+        from rapidocr.utils.output import RapidOCROutput
+
         with self._lock:
             found = self._reader(np.ascontiguousarray(image.pixels[:, :, ::-1]))
-        if found.boxes is None or found.txts is None or found.scores is None:
+        if not isinstance(found, RapidOCROutput) or found.boxes is None or found.txts is None or found.scores is None:
             return []
         size = np.array([image.width, image.height])
         lines = [

@@ -43,6 +43,8 @@ class RelationHeadPart:
 
     def relate(self, regions: Regions) -> Relations:
         """The surest statements about pairs of different regions, one predicate a pair."""
+        if regions.boxes is None:
+            raise ValueError("expected regions with boxes, got none")
         things = np.flatnonzero([source != "grid" for source in regions.sources])
         if len(things) < 2:
             return Relations(np.zeros((0, 3), np.int16), np.zeros(0, np.float32), self.predicates)
