@@ -94,7 +94,9 @@ def test_other_types_are_refused_by_name(image_format: str) -> None:
     assert refusal(encoded(picture(32, 32), image_format)) == "unsupported_type"
 
 
-@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8", b"RIFF"])
+@pytest.mark.parametrize(
+    "content", [b"", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8", b"RIFF"]
+)
 def test_what_begins_like_no_image_is_none(content: bytes) -> None:
     assert refusal(content) == "not_an_image"
 

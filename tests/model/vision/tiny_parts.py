@@ -106,7 +106,9 @@ def bottomup_part(folder: Path, rois: np.ndarray, chances: np.ndarray, vectors: 
     return write_part(path, "bottomup", spec, {name: name for name in outputs}, **facts)
 
 
-def panoptic_part(folder: Path, outputs: Mapping[str, np.ndarray], labels: tuple[str, ...] = PANOPTIC133, **facts) -> Path:
+def panoptic_part(
+    folder: Path, outputs: Mapping[str, np.ndarray], labels: tuple[str, ...] = PANOPTIC133, **facts
+) -> Path:
     """A panoptic network with this answer."""
     path = constant_network(folder / "panoptic.onnx", {"images": [1, 3, 32, 32]}, outputs)
     roles = {name: name for name in outputs}
