@@ -38,27 +38,33 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Source:
-    """Where features come from. describe: a file's name without its ending, its image -> its features."""
+    """Where features come from. hashes: role -> sha256 of the part's files.
+
+    describe: a file's name without its ending, its image -> its features.
+    """
 
     feature_space: str
     parts: Mapping[str, str]
+    hashes: Mapping[str, str]
     describe: Callable[[str, Image], ImageFeatures]
 
     @classmethod
     def of_front_end(cls, front_end: FrontEnd) -> "Source":
         """The parts look at the image."""
-        return cls(front_end.feature_space, front_end.parts, lambda _name, image: front_end.describe(image))
+        hashes = {role: info.sha256 for role, info in front_end.infos.items() if role != "text"}
+        return cls(front_end.feature_space, front_end.parts, hashes, lambda _name, image: front_end.describe(image))
 
     @classmethod
     def of_folder(cls, precomputed: Precomputed) -> "Source":
         """Someone else has looked at it."""
-        return cls(precomputed.feature_space, precomputed.parts, precomputed.describe)
+        return cls(precomputed.feature_space, precomputed.parts, {}, precomputed.describe)
 
     def with_relations(self, table: RelationTable) -> "Source":
         """The same with relations from a table."""
         return Source(
             table.space(self.feature_space),
             {**self.parts, "relations": table.info.name},
+            {**self.hashes, "relations": table.info.sha256},
             lambda name, image: table.add(name, self.describe(name, image)),
         )
 
@@ -66,7 +72,7 @@ class Source:
 def extract(paths: Iterable[Path], source: Source, out: Path) -> Extracted:
     """Describe every image once and keep what was found."""
     store = FeatureStore(out, source.feature_space)
-    store.create(source.parts)
+    store.create(source.parts, source.hashes)
     rows, refused, new = [], {}, 0
     paths = sorted(paths)
     for path in tqdm(paths, desc="features", unit="image", mininterval=1.0):

@@ -143,6 +143,11 @@ def write_manifest(path: Path, manifest: PartManifest) -> None:
     path.write_text(json.dumps(kept, indent=2) + "\n")
 
 
+def combined_sha256(*infos: PartInfo) -> str:
+    """One hash for what several parts make together, in this order."""
+    return hashlib.sha256("\n".join(info.sha256 for info in infos).encode()).hexdigest()
+
+
 def file_sha256(path: Path) -> str:
     """Hash of a file's content."""
     with path.open("rb") as file:

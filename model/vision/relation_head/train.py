@@ -1,7 +1,7 @@
 """Train the relation head: python -m model.vision.relation_head.train --config F --data-dir D --out DIR.
 
 Boxes and classes are given; the head learns which predicate people chose for a pair. OUT gets the weights, report.json
-with the figures on VRD's test images, and part.json, the description that `model.vision.parts prepare` makes a part of.
+with the figures on VRD's test images, and a description; `model.vision.parts prepare` makes a part of them.
 """
 
 import argparse
