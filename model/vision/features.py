@@ -22,6 +22,10 @@ class FeatureSpaceError(ValueError):
         self.expected, self.got = expected, got
 
 
+class UnknownImageError(LookupError):
+    """Features or relations made elsewhere do not speak of this image."""
+
+
 @dataclass(frozen=True, eq=False)
 class ImageFeatures:
     """What was found in the image with this sha256; None where the front end has no part for it.

@@ -19,9 +19,9 @@ KINDS = (
 class PartError(ValueError):
     """A part that cannot be used, with a stable `code`.
 
-    missing_file, bad_manifest, wrong_kind: nothing usable is there. hash_mismatch: the file is not the one of the
-    manifest. bad_network: it cannot be loaded or run. missing_output, wrong_shape: a role of the part is not there, or
-    not as it must be. too_slow: a run takes longer than the manifest allows.
+    missing_file, bad_manifest, wrong_kind, missing_package: nothing usable is there. hash_mismatch: the file is not the
+    one of the manifest. bad_network: it cannot be loaded or run. missing_output, wrong_shape: a role of the part is not
+    there, or not as it must be. too_slow: a run takes longer than the manifest allows.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -7,7 +7,6 @@ with the figures on VRD's test images, and a description; `model.vision.parts pr
 import argparse
 import dataclasses
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from model.vision.relation_head.data import RelationData, Triplets, load_vrd
 from model.vision.relation_head.network import RelationHead
 from model.vision.relation_head.ranking import report, top_hits
 from model.vision.word_vectors import word_vectors
-
-logger = logging.getLogger(__name__)
 
 DESCRIPTION = "description.json"
 REPORT = "report.json"
@@ -96,7 +93,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run was stopped")
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = load_config(options.config)
     data = load_vrd(options.data_dir, config.validation_share, config.seed)
     out = train(config, data, word_vectors(data.vocabulary.classes), options.out, resume=options.resume)
