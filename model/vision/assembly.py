@@ -81,7 +81,11 @@ def assemble(folder: Path, choices: Choices = DEFAULT_CHOICES) -> FrontEnd:
         segments = PanopticSegments(manifests["panoptic"], threads=threads)
     elif detector is not None:
         segments = PackagedSegments(detector, load("person-mask", lambda path: PersonMask(path, threads=threads)))
-    relations = load("relation-head", RelationHeadPart) if regions is not None else None
+    relations: RelationHeadPart | None = None
+    if isinstance(regions, PackagedRegions):
+        relations = load("relation-head", RelationHeadPart)
+    elif regions is not None:
+        missing["relation-head"] = f"none that was made for the labels of {regions.info.name}"
     return FrontEnd(
         regions=regions,
         grid=None if backbone is None else PackagedGrid(backbone, side=choices.grid_side),

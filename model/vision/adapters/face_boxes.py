@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,11 +60,11 @@ class FaceBoxes:
             raise ValueError(f"expected no face in a black image, got {len(faces)}")
 
 
-def _landmarks(landmarker: object, pixels: np.ndarray) -> list[np.ndarray]:
+def _landmarks(landmarker: Any, pixels: np.ndarray) -> list[np.ndarray]:
     import mediapipe
 
     image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-    result = landmarker.detect(image)  # type: ignore[attr-defined]
+    result = landmarker.detect(image)
     return [np.array([(point.x, point.y) for point in face]) for face in result.face_landmarks]
 
 

@@ -115,7 +115,7 @@ def _described(path: Path) -> tuple[str, dict[str, str]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().split()
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except OSError:
         raise PartError("missing_file", f"expected the ids at {path}, found none") from None
 

@@ -114,6 +114,7 @@ def test_networks_for_the_real_thing_take_the_place_of_the_packaged(tmp_path: Pa
     front_end = assemble(tmp_path, CHOICES)
     assert front_end.feature_space == "vg-r36.upsnet/v1"
     assert front_end.parts["stuff"] == "true"
+    assert "labels of vg-r36" in front_end.missing["relation-head"]
     assert front_end.describe(solid_image()).grid is None
 
 
