@@ -23,6 +23,7 @@ class NetworkConfig:
         encoder's vector. gate: the weight of its own beside them.
     whole: what the skip reads of the grid, its mean or the square roots of the means of all and of the middle cells.
     closed_form: the skip starts as regularised canonical correlation of the training part; ridge: of images and texts.
+    informed_start: so do the projections of tokens and of frozen states.
     """
 
     architecture: Literal["3shnet", "cmsei", "hire", "linear"] = "3shnet"
@@ -45,6 +46,7 @@ class NetworkConfig:
     gate: float = 1.0
     whole: Literal["mean", "centred"] = "centred"
     closed_form: bool = True
+    informed_start: bool = False
     ridge: tuple[float, float] = (10.0, 0.3)
 
     @property
