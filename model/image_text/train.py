@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 # The share of a tuned text side's transformer (3SHNet, VSE-infinity).
 ENCODER_RATE = 0.1
 TEST_IMAGES = 150
-EPOCH_PAIRS = 20
+EPOCH_PAIRS = 10
 
 
 @dataclass(frozen=True)
