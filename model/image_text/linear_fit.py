@@ -62,7 +62,7 @@ def fit_projections(network: Matcher, pairs: Pairs, ridge: tuple[float, float]) 
         deviation = rows.std(dim=0) + 1e-6
         weight = (found[:, :dim] / deviation[:, None]).T
         with torch.no_grad():
-            layer.weight[:dim] = weight / ((rows - rows.mean(dim=0)) @ weight.T).std()
+            layer.weight[:dim] = weight / ((rows - rows.mean(dim=0)) @ weight.T).std().clamp(min=1e-6)
             layer.weight[dim:] = 0.0
             layer.bias.copy_(-(layer.weight @ rows.mean(dim=0)))
 
