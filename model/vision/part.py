@@ -19,9 +19,9 @@ KINDS = (
 class PartError(ValueError):
     """A part that cannot be used, with a stable `code`.
 
-    missing_file, bad_manifest, wrong_kind: nothing usable is there. hash_mismatch: the file is not the one of the
-    manifest. bad_network: it cannot be loaded or run. missing_output, wrong_shape: a role of the part is not there, or
-    not as it must be. too_slow: a run takes longer than the manifest allows.
+    missing_file, bad_manifest, wrong_kind, missing_package: nothing usable is there. hash_mismatch: the file is not the
+    one of the manifest. bad_network: it cannot be loaded or run. missing_output, wrong_shape: a role of the part is not
+    there, or not as it must be. too_slow: a run takes longer than the manifest allows.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -34,7 +34,7 @@ class PartInfo:
     """What a result says of the part that made it.
 
     name: stands in the feature space, so a part whose numbers mean something else needs another one. dim: width of its
-    vectors, 0 where it makes none. label_space: where its labels are from, such as coco80. sha256: of its file.
+    vectors, 0 where it makes none. label_space: where its labels are from, such as coco80. sha256: of all its files.
     """
 
     kind: str
@@ -100,7 +100,8 @@ class PartManifest:
     def info(self, dim: int = 0) -> PartInfo:
         """What results say of this part."""
         name = self.feature_space or self.name
-        return PartInfo(self.kind, name, self.version, dim, self.label_space, self.sha256, self.licence)
+        sha256 = _sha256_of([self.sha256, *self.files.values()]) if self.files else self.sha256
+        return PartInfo(self.kind, name, self.version, dim, self.label_space, sha256, self.licence)
 
 
 def read_part(manifest_path: Path, kind: str) -> tuple[PartManifest, Path]:
@@ -143,10 +144,19 @@ def write_manifest(path: Path, manifest: PartManifest) -> None:
     path.write_text(json.dumps(kept, indent=2) + "\n")
 
 
+def combined_sha256(*infos: PartInfo) -> str:
+    """One hash for what several parts make together, in this order."""
+    return _sha256_of([info.sha256 for info in infos])
+
+
 def file_sha256(path: Path) -> str:
     """Hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of(hashes: list[str]) -> str:
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def _manifest_of(content: Any, folder: Path) -> PartManifest:

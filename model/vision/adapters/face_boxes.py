@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,11 @@ class FaceBoxes:
 
     def __init__(self, manifest_path: Path) -> None:
         manifest, path = read_part(manifest_path, KIND)
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-        from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
+        try:
+            from mediapipe.tasks.python.core.base_options import BaseOptions
+            from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
+        except ImportError as error:
+            raise PartError("missing_package", f"expected the package mediapipe for {path.name}, got {error}") from None
 
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
@@ -56,11 +60,11 @@ class FaceBoxes:
             raise ValueError(f"expected no face in a black image, got {len(faces)}")
 
 
-def _landmarks(landmarker: object, pixels: np.ndarray) -> list[np.ndarray]:
+def _landmarks(landmarker: Any, pixels: np.ndarray) -> list[np.ndarray]:
     import mediapipe
 
     image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-    result = landmarker.detect(image)  # type: ignore[attr-defined]
+    result = landmarker.detect(image)
     return [np.array([(point.x, point.y) for point in face]) for face in result.face_landmarks]
 
 

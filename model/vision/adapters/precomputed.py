@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.vision.features import ImageFeatures, check_feature_space
+from model.vision.features import ImageFeatures, UnknownImageError, check_feature_space
 from model.vision.image import Image
 from model.vision.part import PartError
 from model.vision.regions import Regions
@@ -58,7 +58,9 @@ class Precomputed:
         return list(self._row)
 
     def describe(self, name: str, image: Image) -> ImageFeatures:
-        """What the folder holds of the image with this id; KeyError where it holds nothing."""
+        """What the folder holds of the image with this id; UnknownImageError where it holds nothing."""
+        if name not in self._row:
+            raise UnknownImageError(name)
         row = self._row[name]
         vectors = self._arrays["ims"][row] if "ims" in self._arrays else self._own_vectors(name)
         count = len(vectors)
@@ -113,7 +115,7 @@ def _described(path: Path) -> tuple[str, dict[str, str]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().split()
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except OSError:
         raise PartError("missing_file", f"expected the ids at {path}, found none") from None
 

@@ -6,13 +6,12 @@ import pytest
 
 from model.vision.assembly import Choices, assemble
 from model.vision.front_end import FrontEnd
-from model.vision.image import Image
 from model.vision.labels import PANOPTIC133
 from model.vision.part import PartError, PartInfo
 from model.vision.regions import Regions
 from model.vision.relations import Relations
-from model.vision.text import TextLine
 from tests.model.vision.tiny_parts import (
+    Reader,
     backbone_part,
     bottomup_part,
     detector_part,
@@ -23,13 +22,6 @@ from tests.model.vision.tiny_parts import (
 
 ROWS = np.array([[0, 0, 32, 32, 0.9, 0], [32, 32, 64, 64, 0.8, 15]])
 CHOICES = Choices(crop_side=32, grid_side=64)
-
-
-class Reader:
-    info = PartInfo("text-reader", "tiny-reader")
-
-    def read(self, _image: Image) -> list[TextLine]:
-        return [TextLine("ABBA", 0.9, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))]
 
 
 class Relater:
@@ -122,6 +114,7 @@ def test_networks_for_the_real_thing_take_the_place_of_the_packaged(tmp_path: Pa
     front_end = assemble(tmp_path, CHOICES)
     assert front_end.feature_space == "vg-r36.upsnet/v1"
     assert front_end.parts["stuff"] == "true"
+    assert "labels of vg-r36" in front_end.missing["relation-head"]
     assert front_end.describe(solid_image()).grid is None
 
 
