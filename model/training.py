@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,6 +67,7 @@ def fit(
     evaluate_first: bool = False,
     ranks: Ranks | None = None,
     sharded: frozenset[str] = frozenset(),
+    rate_shares: Mapping[str, float] | None = None,
 ) -> Fitted:
     """Train `module` and leave the best weights in it and in `out`.
 
@@ -77,13 +78,14 @@ def fit(
     ranks: the processes that train together; the losses that their steps return add up to the batch's. Each has its own
     rows of the parameters named in `sharded` and the same of all others. Files are whole, so a training can go on with
     another number of ranks; rank 0 writes them, all read them.
+    rate_shares: beginning of parameters' names -> their share of the learning rate; the others have the whole.
     """
     ranks = ranks or Ranks()
     crew = Crew(ranks, sharded)
     out.mkdir(parents=True, exist_ok=True)
     # fused: one pass over the embedding tables, where the default makes seven.
     optimizer = torch.optim.AdamW(
-        module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+        _groups(module, rate_shares or {}), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best": None, "best_epoch": -1, "cpu_s": 0.0}
     best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -116,6 +118,14 @@ def fit(
     module.load_state_dict(best)
     module.eval()
     return Fitted(progress["best"] or {}, progress["cpu_s"])
+
+
+def _groups(module: nn.Module, rate_shares: Mapping[str, float]) -> list[dict[str, Any]]:
+    shares: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in module.named_parameters():
+        share = next((share for start, share in rate_shares.items() if name.startswith(start)), 1.0)
+        shares.setdefault(share, []).append(parameter)
+    return [{"params": parameters, "share": share} for share, parameters in shares.items() if parameters]
 
 
 def _validate(module: nn.Module, evaluate: Callable[[], dict[str, float]]) -> dict[str, float]:
@@ -153,7 +163,7 @@ def _train_epoch(
             # A seed per step, so that dropout does not depend on what ran before a resume; ranks drop out differently.
             torch.manual_seed(schedule.seed * 1_000_003 + number + crew.ranks.rank * 1_000_000_007)
             for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate_at(number, schedule.epochs * len(batches))
+                group["lr"] = group["share"] * schedule.learning_rate_at(number, schedule.epochs * len(batches))
             optimizer.zero_grad(set_to_none=True)
             loss = step(batch, number)
             loss.backward()
