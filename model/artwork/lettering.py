@@ -82,3 +82,9 @@ class Lettering:
 
     def _idf(self, covers_with_it: int) -> float:
         return float(np.log((self._num_covers + 1) / (covers_with_it + 1))) + 1
+
+
+def written_share(sentence: str, lines: Iterable[str]) -> float:
+    """Share of a sentence's trigrams in the lines of one cover, all weighing the same: there is nothing to compare."""
+    asked = grams(sentence)
+    return float(np.isin(asked, grams(" ".join(lines))).mean()) if len(asked) else 0.0
