@@ -95,8 +95,9 @@ class ArtworkDesk:
         )
 
     def close(self) -> None:
-        """Give back the threads."""
+        """Give back the threads, then what they look at pictures with."""
         self.pool.close()
+        self.releases.close()
 
     def _index(
         self, served: ServedArtwork, image: bytes, body: ArtworkIndexRequest, exchange: Exchange
@@ -143,8 +144,8 @@ class ArtworkDesk:
 
     def _seeing(self) -> ServedArtwork:
         served = self.releases.served
-        if served.networks.blind is not None:
-            raise VisionNotConfiguredError(f"this process cannot look at pictures: {served.networks.blind}")
+        if served.networks.sight.blind is not None:
+            raise VisionNotConfiguredError(f"this process cannot look at pictures: {served.networks.sight.blind}")
         return served
 
     def _deadline(self, deadline_ms: int | None, exchange: Exchange) -> Deadline:

@@ -28,7 +28,7 @@ class WorkPool:
         telemetry.artwork_in_flight.set_function(lambda: self._taken)
 
     async def run(self, due_s: float, function: Callable[..., Result], *arguments: object) -> Result:
-        """Call a function on a thread; raises OverloadedError. due_s: time.monotonic() of the latest moment to begin."""
+        """Call a function on a thread; raises OverloadedError. due_s: the latest time.monotonic() to begin at."""
         if self._taken >= self._limit:
             raise OverloadedError(f"{self._taken} pictures and sentences are being worked on already")
 
@@ -44,8 +44,8 @@ class WorkPool:
         return await asyncio.shield(work)
 
     def close(self) -> None:
-        """Let the threads end; what waits for them is dropped."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Drop what waits and let what is under way end."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _done(self, work: asyncio.Future) -> None:
         self._taken -= 1

@@ -145,6 +145,6 @@ def _artwork(releases: ArtworkReleases) -> ReadyArtwork | None:
         len(served.library.additions),
         artwork.stale,
         artwork.recall,
-        served.networks.blind,
+        served.networks.sight.blind,
         releases.refused,
     )
