@@ -14,7 +14,7 @@ from service.artwork.finding import Finding
 from service.artwork.matching import Matching
 from service.artwork.pool import WorkPool
 from service.artwork.releases import ArtworkReleases, ServedArtwork
-from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
+from service.artwork.request import RESERVED_IDS, ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
 from service.artwork.sight import Seen, see
 from service.errors import FieldError, InvalidRequestError, UnknownCoverError, VisionNotConfiguredError
 from service.exchange import Exchange
@@ -64,10 +64,11 @@ class ArtworkDesk:
     async def index(self, image: bytes, body: ArtworkIndexRequest, exchange: Exchange) -> ArtworkIndexed:
         """Add a cover or replace one: on disk and findable when this returns."""
         served = self._seeing()
-        reserved = sorted(set(body.attributes) & set(RESERVED))
+        reserved = [f"attributes.{name}" for name in sorted(set(body.attributes) & set(RESERVED))]
+        reserved += ["artwork_id"] if body.artwork_id in RESERVED_IDS else []
         if reserved:
-            message = "expected another attribute: this one has a place of its own"
-            raise InvalidRequestError([FieldError(f"attributes.{name}", message, "reserved") for name in reserved])
+            message = "expected another name: this one means something else already"
+            raise InvalidRequestError([FieldError(field, message, "reserved") for field in reserved])
         deadline = self._deadline(self.settings.max_deadline_ms, exchange)
         answer = await self.pool.run(deadline.due_s, self._index, served, image, body, exchange)
         self.telemetry.artwork_additions.labels("replaced" if answer.replaced else "new").inc()
