@@ -1,6 +1,7 @@
 """Checkpoint: one trained network with all that is needed to read images and sentences for it."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,13 @@ FACTS_FILE = "facts.json"
 VOCABULARY_FILE = "vocabulary.json"
 WEIGHTS_FILE = "weights.safetensors"
 BANK_FILE = "bank.safetensors"
+# What a tuned encoder needs beside the network's weights, and what its own folder calls it.
+ENCODER_CONFIG_FILE = "encoder.json"
+TOKENIZER_FILE = "tokenizer.json"
+CHECKPOINT_FILES = (
+    *(CONFIG_FILE, FACTS_FILE, WEIGHTS_FILE, BANK_FILE, VOCABULARY_FILE),
+    *(ENCODER_CONFIG_FILE, TOKENIZER_FILE),
+)
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,13 @@ class Checkpoint:
         return collate(images, self.config.network, self.feature_space, word_vectors_of(self.reader))
 
 
-def reader_of(config: ImageTextConfig, vocabulary: Sequence[str] = ()) -> TextReader:
-    """Who reads sentences for this configuration; vocabulary: the words of a BiGRU."""
+def reader_of(config: ImageTextConfig, vocabulary: Sequence[str] = (), tokenizer: Path | None = None) -> TextReader:
+    """Who reads sentences for this configuration. vocabulary: the words of a BiGRU; tokenizer: of a tuned encoder."""
     text = config.text
     if text.encoder == "bigru":
         return Vocabulary(vocabulary, text.max_words)
     if text.encoder == "bert":
-        return TokenReader(Path(text.weights), text.max_words)
+        return TokenReader(tokenizer or Path(text.weights) / TOKENIZER_FILE, text.max_words)
     return SentenceEncoder(Path(text.weights) if text.weights else packaged_encoder(), text.max_words)
 
 
@@ -78,6 +86,9 @@ def save_description(folder: Path, config: ImageTextConfig, reader: TextReader, 
     (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2))
     if isinstance(reader, Vocabulary):
         (folder / VOCABULARY_FILE).write_text(json.dumps(reader.words[len(SPECIAL) :]))
+    if config.text.encoder == "bert":
+        shutil.copyfile(Path(config.text.weights) / "config.json", folder / ENCODER_CONFIG_FILE)
+        shutil.copyfile(Path(config.text.weights) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
 
 
 def load_checkpoint(folder: Path, prefix: str = "") -> Checkpoint:
@@ -93,10 +104,11 @@ def load_checkpoint(folder: Path, prefix: str = "") -> Checkpoint:
         raise ValueError(f"expected a finished training in {folder}; go on with it by --resume")
     config = ImageTextConfig.from_json((folder / f"{prefix}{CONFIG_FILE}").read_text())
     words = folder / f"{prefix}{VOCABULARY_FILE}"
-    reader = reader_of(config, json.loads(words.read_text()) if words.exists() else ())
+    tokenizer = folder / f"{prefix}{TOKENIZER_FILE}"
+    reader = reader_of(config, json.loads(words.read_text()) if words.exists() else (), tokenizer)
     if reader.reader_id != facts["reader_id"]:
         raise ValueError(f"expected the sentence encoder {facts['reader_id']}, got {reader.reader_id}")
-    network = network_of(config, num_words(reader))
+    network = network_of(config, num_words(reader), folder / f"{prefix}{ENCODER_CONFIG_FILE}")
     network.load_state_dict(load_file(folder / f"{prefix}{WEIGHTS_FILE}"))
     bank = load_file(folder / f"{prefix}{BANK_FILE}")
     network.eval().requires_grad_(False)

@@ -104,7 +104,11 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """The schedule; sentences_per_image: how many of an image's sentences come with it into a batch."""
+    """The schedule.
+
+    sentences_per_image: how many of an image's sentences come with it into a batch; 0 draws sentences, each with its
+        image, as the papers do. skip_rate: the skip's share of the learning rate, 0 keeps it as it started.
+    """
 
     epochs: int = 25
     batch_images: int = 64
@@ -115,6 +119,7 @@ class StageConfig:
     final_learning_rate_share: float = 0.1
     clip_norm: float = 2.0
     patience_epochs: int = 8
+    skip_rate: float = 0.0
     seed: int = 0
 
 

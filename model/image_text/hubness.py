@@ -17,7 +17,7 @@ MAX_BIAS = 2.0
 class HubCorrection:
     """s'(I, T) = s(I, T) - w (b(I) + b(T)), b(I) = log(sum over bank texts T' of exp(k s(I, T'))) / k less its mean.
 
-    b(T) is the same over bank images. For one query its own bias is a constant, and what remains is the inverted softmax
+    b(T) is the same over bank images. For one query its own bias is constant; what remains is the inverted softmax
     over a bank of training queries (QB-Norm, arXiv 2112.12777), for items never seen too. sharpness: k; weight: w.
     image_bank: [n, D] and text_bank: [m, D], unit vectors of the training pairs.
     """

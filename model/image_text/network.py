@@ -1,6 +1,7 @@
 """The network of a configuration: images and sentences -> vectors of one space, and scores of pairs."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ class Matcher(nn.Module):
     With a skip a vector is norm2(skip + gate * pooled), the gate learned from a start of config.gate.
     """
 
-    def __init__(self, config: ImageTextConfig, num_words: int = 0) -> None:
+    def __init__(self, config: ImageTextConfig, num_words: int = 0, encoder: Path | None = None) -> None:
         super().__init__()
         self.config = config
         network, text = config.network, config.text
@@ -74,7 +75,7 @@ class Matcher(nn.Module):
         self.skip = Skip(network.whole_width, text.width, network.dim, network.dropout) if skip else None
         if linear_only:
             return
-        self.text = text_tower(text, network.dim, num_words)
+        self.text = text_tower(text, network.dim, num_words, encoder)
         self.text_drop = nn.Dropout(text.dropout)
         if self.skip is not None:
             self.image_gate = nn.Parameter(torch.tensor(network.gate))
@@ -187,7 +188,7 @@ def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
     return (rows * weights).sum(dim=1) / weights.sum(dim=1)
 
 
-def network_of(config: ImageTextConfig, num_words: int = 0) -> Matcher:
-    """The network of a configuration, randomly initialised. num_words: of a BiGRU's vocabulary."""
+def network_of(config: ImageTextConfig, num_words: int = 0, encoder: Path | None = None) -> Matcher:
+    """The network of a configuration, randomly initialised but for a tuned encoder; see text_tower for the rest."""
     kind = PairMatcher if config.network.architecture in ("cmsei", "hire") else Matcher
-    return kind(config, num_words)
+    return kind(config, num_words, encoder)

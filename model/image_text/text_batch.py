@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -58,3 +59,13 @@ def padded_ids(rows: Sequence[Sequence[int]], padding: int = 0) -> tuple[Tensor,
         ids[number, : len(row)] = torch.tensor(row)
         mask[number, : len(row)] = True
     return ids, mask
+
+
+def read_tokenizer(path: Path, max_words: int) -> Any:
+    """A tokenizer of the tokenizers package that cuts at max_words pieces and leaves padding to its caller."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_words)
+    return tokenizer

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from model.image_text.config import TextConfig
 from model.image_text.projections import linear, unit
+from model.image_text.sentence_encoder import load_transformer
 from model.image_text.text_batch import TextBatch
 
 KERNELS = (1, 2, 3)
@@ -54,13 +55,11 @@ class WordGru(nn.Module):
 
 
 class TunedTransformer(nn.Module):
-    """The encoder of a folder, trained with the rest; its last states, mapped."""
+    """The encoder of a folder, or of a configuration file, trained with the rest; its last states, mapped."""
 
-    def __init__(self, folder: Path, dim: int) -> None:
+    def __init__(self, path: Path, dim: int) -> None:
         super().__init__()
-        from model.image_text.sentence_encoder import load_transformer
-
-        self.encoder = load_transformer(folder)
+        self.encoder = load_transformer(path)
         self.project = linear(self.encoder.config.hidden_size, dim)
 
     def forward(self, batch: TextBatch) -> Tensor:
@@ -69,10 +68,13 @@ class TunedTransformer(nn.Module):
         return self.project(states)
 
 
-def text_tower(config: TextConfig, dim: int, num_words: int) -> nn.Module:
-    """The tower of a configuration: TextBatch -> [T, L, dim]. num_words: of the vocabulary of a BiGRU."""
+def text_tower(config: TextConfig, dim: int, num_words: int, encoder: Path | None = None) -> nn.Module:
+    """The tower of a configuration: TextBatch -> [T, L, dim].
+
+    num_words: of a BiGRU's vocabulary. encoder: of a tuned transformer; the configuration's folder where None.
+    """
     if config.encoder == "bigru":
         return WordGru(num_words, config.word_width, dim)
     if config.encoder == "bert":
-        return TunedTransformer(Path(config.weights), dim)
+        return TunedTransformer(encoder or Path(config.weights), dim)
     return StateProjection(config.width, dim, config.convolutions)

@@ -4,19 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from model.image_text.text_batch import TextBatch, check_texts, padded_ids
+from model.image_text.text_batch import TextBatch, check_texts, padded_ids, read_tokenizer
 
 
 class TokenReader:
-    """Reads tokenizer.json of the encoder's folder; max_words counts pieces, [CLS] and [SEP] included."""
+    """path: the tokenizer.json of the encoder. max_words counts pieces, [CLS] and [SEP] included."""
 
-    def __init__(self, folder: Path, max_words: int) -> None:
-        path = folder / "tokenizer.json"
-        self.tokenizer = Tokenizer.from_file(str(path))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_words)
+    def __init__(self, path: Path, max_words: int) -> None:
+        self.tokenizer = read_tokenizer(path, max_words)
         self.reader_id = f"pieces-{max_words}-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
     def read(self, texts: Sequence[str]) -> TextBatch:

@@ -41,8 +41,8 @@ from model.training import Schedule, fit
 
 logger = logging.getLogger(__name__)
 
-# The transformer of a tuned text side (3SHNet, VSE-infinity).
-RATE_SHARES = {"text.encoder.": 0.1}
+# The share of a tuned text side's transformer (3SHNet, VSE-infinity).
+ENCODER_RATE = 0.1
 TEST_IMAGES = 150
 EPOCH_PAIRS = 20
 
@@ -162,7 +162,7 @@ def train(training: Training, out: Path, *, resume: bool) -> Path:
         resume=resume,
         title=config.network.architecture,
         evaluate_first=True,
-        rate_shares=RATE_SHARES,
+        rate_shares={"text.encoder.": ENCODER_RATE, "skip.": stage.skip_rate},
     )
     with torch.inference_mode():
         images = embed_all_images(network, training.train.images)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from safetensors.numpy import load_file
-from tokenizers import Tokenizer
 
 from model.image_text.text_batch import TextBatch, check_texts, padded_ids
 
@@ -59,6 +58,8 @@ def words_of(text: str) -> list[str]:
 
 def packaged_word_vectors(words: Sequence[str]) -> np.ndarray:
     """Static vectors of wordllama, the mean of a word's pieces: float32 [words, 256]."""
+    from tokenizers import Tokenizer
+
     folder = importlib.resources.files("wordllama")
     (vectors,) = load_file(str(folder / "weights" / "l2_supercat_256.safetensors")).values()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
