@@ -1,7 +1,7 @@
 """What covers cost: python -m loadtest.artwork --root ROOT --out DIR measures search, uploads and the making of a release.
 
-ROOT has a small artwork release, whose networks, regions and vectors a library of --covers is made from: its vectors are
-synthetic and its regions replicated, and every row says so. Sentences are those that the small release knows, or
+ROOT has a small artwork release, whose networks, regions and vectors a library of --covers is made from: vectors are
+synthetic and regions replicated, and every row says so. Sentences are those that the small release knows, or
 --sentence-file has. Rows go to DIR/rows.jsonl.
 """
 

@@ -33,7 +33,7 @@ def searches(url: str, bodies: Sequence[dict[str, Any]], in_flight: int) -> dict
             one for own in clients.map(client, [bodies[at::in_flight] for at in range(in_flight)]) for one in own
         ]
         took_s = time.perf_counter() - started_s
-    wanted = [bool(body.get("rerank", True)) for body in bodies[:1]][0]
+    wanted = bool(bodies[0].get("rerank", True))
     cut = sum(answer["reranked"] != wanted for _, _, answer in answers)
     return {
         "requests": len(answers),

@@ -21,7 +21,7 @@ from model.artwork.additions import Additions
 from model.artwork.cover import Cover
 from model.artwork.export import LibraryContent, export_library
 from model.artwork.fingerprint import fingerprint
-from model.artwork.inference import Sentences
+from model.artwork.inference import ArtworkRelease, Sentences
 from model.artwork.library import Library
 from model.artwork.search import Weights
 from model.artwork.segment import Segment
@@ -30,7 +30,7 @@ from model.artwork.weights import Choice, KnownQuery, choose_weights
 from model.durable_files import claimed_directory
 from model.image_text.inputs import ImageInputs
 from model.mapped_arrays import create_arrays, map_arrays
-from model.release import Release, git_revision, verify_release
+from model.release import Release, ReleaseError, current_release, git_revision, verify_release
 from model.vision.feature_store import FeatureStore
 from model.vision.features import ImageFeatures
 from model.vision.front_end import FrontEnd
@@ -57,6 +57,7 @@ class Plan:
     sentences: Path | None = None
     queries: Path | None = None
     signing_key: Path | None = None
+    new_styles: bool = False
 
 
 def build(plan: Plan) -> tuple[Release, dict[str, str]]:
@@ -76,6 +77,7 @@ def build(plan: Plan) -> tuple[Release, dict[str, str]]:
             matcher,
             prepared,
             Weights(pair=networks.matchers.alpha) if choice is None else choice.weights,
+            None if plan.new_styles else _styles_before(plan.root, networks),
             _sentences(plan.sentences, networks),
             {
                 "git_revision": git_revision(),
@@ -175,6 +177,15 @@ def _encoded(networks: Networks, records: _Records, scratch: Path) -> tuple[np.n
     return vectors, None if arrays is None else path
 
 
+def _styles_before(root: Path, networks: Networks) -> Styles | None:
+    """Those of the release in force, where the same networks made its vectors: instructions that name them go on."""
+    try:
+        before = ArtworkRelease.load(current_release(root))
+    except ReleaseError:
+        return None
+    return before.library.styles if before.identity == networks.identity else None
+
+
 def _sentences(path: Path | None, networks: Networks) -> Sentences | None:
     if path is None:
         return None
@@ -224,6 +235,8 @@ def main(argv: list[str] | None = None) -> int:
         ("signing-key", False, "private key of python -m model.signature keygen"),
     ):
         parser.add_argument(f"--{name}", type=Path, help=text, required=required)
+    text = "find styles anew, under other names, although the networks are the same"
+    parser.add_argument("--new-styles", action="store_true", help=text)
     options = parser.parse_args(argv)
     try:
         release, refused = build(Plan(**vars(options)))
