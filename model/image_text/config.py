@@ -19,8 +19,8 @@ class NetworkConfig:
         thinned to map_side x map_side cells.
     segmentation (3shnet), graphs (cmsei, hire): False leaves the part out.
     label_words: add the sentence encoder's vector of a region's label to its token.
-    skip: both sides add a linear map of the whole - the mean of the grid, the sentence's own vector - to what they
-        pool. gate: the weight of what is pooled beside it, at the start.
+    skip: beside its own vectors the matcher has those of a linear one, which reads the whole grid and the sentence
+        encoder's vector. gate: the weight of its own beside them.
     whole: what the skip reads of the grid, its mean or the square roots of the means of all and of the middle cells.
     closed_form: the skip starts as regularised canonical correlation of the training part; ridge: of images and texts.
     """
@@ -42,7 +42,7 @@ class NetworkConfig:
     direction: Literal["both", "i2t", "t2i"] = "both"
     label_words: bool = False
     skip: bool = True
-    gate: float = 0.3
+    gate: float = 1.0
     whole: Literal["mean", "centred"] = "centred"
     closed_form: bool = True
     ridge: tuple[float, float] = (10.0, 0.3)

@@ -60,26 +60,25 @@ class Skip(nn.Module):
 
 
 class Matcher(nn.Module):
-    """embed_images, embed_texts: unit vectors whose inner product is s; the whole of 3SHNet and of the linear matcher.
+    """Images and sentences -> unit vectors whose inner product is s; the whole of 3SHNet and of the linear matcher.
 
-    With a skip a vector is norm2(skip + gate * pooled), the gate learned from a start of config.gate.
+    pooled_*: [n, dim], the architecture as published, and what training works on. embed_*: with a skip, the linear
+    vectors beside them, [skip, gate * pooled] / sqrt(1 + gate^2), so that s is the weighted mean of both.
     """
 
     def __init__(self, config: ImageTextConfig, num_words: int = 0, encoder: Path | None = None) -> None:
         super().__init__()
         self.config = config
         network, text = config.network, config.text
-        self.words = linear(text.width, network.token_width) if network.label_words else None
-        linear_only = network.architecture == "linear"
-        skip = network.skip or linear_only
+        self.linear_only = network.architecture == "linear"
+        skip = network.skip or self.linear_only
         self.skip = Skip(network.whole_width, text.width, network.dim, network.dropout) if skip else None
-        if linear_only:
+        if self.linear_only:
             return
+        self.words = linear(text.width, network.token_width) if network.label_words else None
+        self.drop = nn.Dropout(network.dropout)
         self.text = text_tower(text, network.dim, num_words, encoder)
         self.text_drop = nn.Dropout(text.dropout)
-        if self.skip is not None:
-            self.image_gate = nn.Parameter(torch.tensor(network.gate))
-            self.text_gate = nn.Parameter(torch.tensor(network.gate))
         self.build(network)
 
     def build(self, network: NetworkConfig) -> None:
@@ -93,40 +92,53 @@ class Matcher(nn.Module):
         )
         self.pool_text = GeneralisedPooling()
 
-    def embed_images(self, batch: ImageBatch) -> Tensor:
-        """[B, D], rows of norm 1."""
-        if self.config.network.architecture == "linear":
+    def pooled_images(self, batch: ImageBatch) -> Tensor:
+        """[B, dim], rows of norm 1."""
+        if self.linear_only:
             return self._whole_image(batch)
         tokens = self.tokens(batch)
         # A tower without segmentation reads none of the three.
         nothing = tokens.new_zeros(0)
         parts = [nothing if one is None else one for one in (batch.seg_sem, batch.seg_map, batch.seg_cat)]
-        return self.image_vector(self.image(tokens, batch.mask, *parts), batch)
+        return unit(self.image(tokens, batch.mask, *parts))
+
+    def pooled_texts(self, batch: TextBatch) -> Tensor:
+        """[T, dim], rows of norm 1."""
+        if self.linear_only:
+            return self._whole_text(batch)
+        return unit(self.pool_text(self.text_rows(batch), batch.mask))
+
+    def embed_images(self, batch: ImageBatch) -> Tensor:
+        """[B, embedding width], rows of norm 1."""
+        return self.embedded_images(self.pooled_images(batch), batch)
 
     def embed_texts(self, batch: TextBatch) -> Tensor:
-        """[T, D], rows of norm 1."""
-        if self.config.network.architecture == "linear":
-            return self._whole_text(batch)
-        return self.text_vector(self.pool_text(self.text_rows(batch), batch.mask), batch)
+        """[T, embedding width], rows of norm 1."""
+        return self.embedded_texts(self.pooled_texts(batch), batch)
+
+    def embedded_images(self, pooled: Tensor, batch: ImageBatch) -> Tensor:
+        """What is indexed of images, from what was pooled of them."""
+        return pooled if self.skip is None or self.linear_only else self._beside(self._whole_image(batch), pooled)
+
+    def embedded_texts(self, pooled: Tensor, batch: TextBatch) -> Tensor:
+        """What is searched with, from what was pooled of sentences."""
+        return pooled if self.skip is None or self.linear_only else self._beside(self._whole_text(batch), pooled)
 
     def tokens(self, batch: ImageBatch) -> Tensor:
         """The features of an image's tokens, with what their labels mean where the network reads labels."""
+        tokens = self.drop(batch.tokens)
         if self.words is None:
-            return batch.tokens
+            return tokens
         assert batch.words is not None
-        return batch.tokens + self.words(batch.words)
+        return tokens + self.words(batch.words)
 
     def text_rows(self, batch: TextBatch) -> Tensor:
-        """[T, L, D]."""
+        """[T, L, dim]."""
         return self.text_drop(self.text(batch))
 
-    def image_vector(self, pooled: Tensor, batch: ImageBatch) -> Tensor:
-        """Unit vectors of images from what was pooled of their tokens."""
-        return unit(pooled) if self.skip is None else unit(self._whole_image(batch) + self.image_gate * unit(pooled))
-
-    def text_vector(self, pooled: Tensor, batch: TextBatch) -> Tensor:
-        """Unit vectors of sentences from what was pooled of their tokens."""
-        return unit(pooled) if self.skip is None else unit(self._whole_text(batch) + self.text_gate * unit(pooled))
+    def _beside(self, whole: Tensor, pooled: Tensor) -> Tensor:
+        gate = self.config.network.gate
+        return torch.cat([whole, gate * pooled], dim=1) / math.sqrt(1 + gate**2)
 
     def _whole_image(self, batch: ImageBatch) -> Tensor:
         assert self.skip is not None
@@ -140,7 +152,7 @@ class Matcher(nn.Module):
 
 
 class PairMatcher(Matcher):
-    """CMSEI and Hire: the vectors are the global ones, vbar and ebar, that no other side changes; score is s(I, T)."""
+    """CMSEI and Hire: pooled are the global vectors vbar and ebar, which no other side changes; score is s(I, T)."""
 
     def build(self, network: NetworkConfig) -> None:
         """Make the parts of the architecture."""
@@ -153,7 +165,6 @@ class PairMatcher(Matcher):
             spatial_rule=network.spatial_rule,
             heads=network.heads,
             direction=network.direction,
-            dropout=network.dropout,
         )
 
     def image_side(self, batch: ImageBatch) -> Side:
@@ -162,19 +173,19 @@ class PairMatcher(Matcher):
         parts = (batch.boxes, batch.relations, batch.relation_scores)
         nothing = tokens.new_zeros(0)
         rows = self.relations.regions(tokens, batch.mask, *(nothing if one is None else one for one in parts))
-        return Side(rows, batch.mask, self.image_vector(masked_mean(rows, batch.mask), batch))
+        return Side(rows, batch.mask, unit(masked_mean(rows, batch.mask)))
 
     def text_side(self, batch: TextBatch) -> Side:
         """What pairs are scored from on the side of sentences: e_j and ebar."""
         rows = self.text_rows(batch)
-        return Side(rows, batch.mask, self.text_vector(masked_mean(rows, batch.mask), batch))
+        return Side(rows, batch.mask, unit(masked_mean(rows, batch.mask)))
 
-    def embed_images(self, batch: ImageBatch) -> Tensor:
-        """vbar: [B, D]."""
+    def pooled_images(self, batch: ImageBatch) -> Tensor:
+        """vbar: [B, dim]."""
         return self.image_side(batch).overall
 
-    def embed_texts(self, batch: TextBatch) -> Tensor:
-        """ebar: [T, D]."""
+    def pooled_texts(self, batch: TextBatch) -> Tensor:
+        """ebar: [T, dim]."""
         return self.text_side(batch).overall
 
     def score(self, images: Side, texts: Side, image_index: Tensor, text_index: Tensor) -> Tensor:

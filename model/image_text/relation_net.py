@@ -32,11 +32,9 @@ class RelationNet(nn.Module):
         spatial_rule: str = "iou",
         heads: int = 16,
         direction: str = "both",
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.project = linear(width, dim)
-        self.drop = nn.Dropout(dropout)
         self.implicit = implicit_layer(dim, heads) if implicit else None
         self.explicit = RelationReasoning(dim, graph_layers, spatial_rule) if graphs else None
         self.image_side = InteractiveSide(dim, WORDS_PER_REGION) if direction != "t2i" else None
@@ -44,7 +42,7 @@ class RelationNet(nn.Module):
 
     def regions(self, features: Tensor, mask: Tensor, boxes: Tensor, relations: Tensor, scores: Tensor) -> Tensor:
         """V^ss, which no sentence changes. features: [B, N, width]; the others as in RelationReasoning. [B, N, dim]."""
-        rows = self.drop(self.project(features))
+        rows = self.project(features)
         if self.implicit is not None:
             rows = self.implicit(rows, src_key_padding_mask=~mask)
         if self.explicit is not None:

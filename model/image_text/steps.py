@@ -23,7 +23,7 @@ def training_step(
     images, texts = augmented(pairs.images.take(rows.images), pairs.texts.take(rows.texts), reader, objective)
     negatives = negatives_of(rows.images, rows.owner, objective.mask_same_image)
     if not isinstance(network, PairMatcher):
-        sims = network.embed_images(images) @ network.embed_texts(texts).T
+        sims = network.pooled_images(images) @ network.pooled_texts(texts).T
         return batch_loss(sims, rows.owner, negatives, objective, hardest, alarm)
     image_side, text_side = network.image_side(images), network.text_side(texts)
     sims = image_side.overall @ text_side.overall.T

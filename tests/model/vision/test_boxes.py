@@ -45,7 +45,8 @@ def test_what_suppression_keeps_and_removes(seed: int, count: int) -> None:
 def test_grid_cells_lie_in_the_image_whole_first_and_differ() -> None:
     cells = grid_cells(51)
     assert cells[0].tolist() == [0, 0, 1, 1]
-    assert cells.min() >= 0 and cells.max() <= 1
+    assert cells.min() >= 0
+    assert cells.max() <= 1
     assert (areas(cells) > 0.06).all()
     assert len(np.unique(cells.round(5), axis=0)) == 51
     np.testing.assert_array_equal(grid_cells(36), cells[:36])

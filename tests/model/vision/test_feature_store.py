@@ -56,19 +56,24 @@ def test_features_come_back_within_half_precision(store: FeatureStore) -> None:
     after = store.get(NAME)
     assert (after.sha256, after.feature_space, after.parts) == (NAME, SPACE, PARTS)
     assert (after.texts, after.image_size) == (before.texts, (320, 200))
-    assert after.regions is not None and before.regions is not None
-    assert after.regions.labels == before.regions.labels and after.regions.sources == before.regions.sources
+    assert after.regions is not None
+    assert before.regions is not None
+    assert after.regions.labels == before.regions.labels
+    assert after.regions.sources == before.regions.sources
     assert after.regions.attributes == before.regions.attributes
     np.testing.assert_array_equal(after.regions.boxes, before.regions.boxes)
     np.testing.assert_array_equal(after.regions.scores, before.regions.scores)
     np.testing.assert_allclose(after.regions.features, before.regions.features, rtol=1e-3)
     np.testing.assert_allclose(after.grid, before.grid, rtol=1e-3)
     assert after.grid.dtype == after.regions.features.dtype == np.float32
-    assert after.segments is not None and before.segments is not None and after.segments.has_stuff
+    assert after.segments is not None
+    assert before.segments is not None
+    assert after.segments.has_stuff
     np.testing.assert_allclose(after.segments.semantic, before.segments.semantic, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(after.segments.ids, before.segments.ids)
     np.testing.assert_array_equal(after.segments.present, before.segments.present)
-    assert after.relations is not None and after.relations.words(after.regions.labels)[0] == "thing 0 in thing 2"
+    assert after.relations is not None
+    assert after.relations.words(after.regions.labels)[0] == "thing 0 in thing 2"
     np.testing.assert_array_equal(after.relations.scores, np.float32([0.9, 0.5]))
 
 
@@ -93,7 +98,8 @@ def test_a_store_lists_what_it_has(store: FeatureStore, tmp_path: Path) -> None:
     for name in names:
         store.put(full_features(name))
     assert (list(store), len(store)) == (sorted(names), 3)
-    assert names[0] in store and "1" * 64 not in store
+    assert names[0] in store
+    assert "1" * 64 not in store
     assert feature_spaces(tmp_path) == [SPACE]
     with pytest.raises(KeyError):
         store.get("1" * 64)
@@ -139,14 +145,17 @@ def test_a_writer_that_died_leaves_nothing_that_is_read(store: FeatureStore) -> 
     incoming = store.folder / ".incoming-dead"
     incoming.mkdir()
     (incoming / f"{NAME}.safetensors").write_bytes(b"torn")
-    assert NAME not in store and len(store) == 0
+    assert NAME not in store
+    assert len(store) == 0
     store.create(PARTS)
     assert not incoming.exists()
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     good = full_features()
-    assert good.regions is not None and good.segments is not None and good.relations is not None
+    assert good.regions is not None
+    assert good.segments is not None
+    assert good.relations is not None
     with pytest.raises(ValueError, match="boxes"):
         replace(good.regions, boxes=np.zeros((35, 4), np.float32))
     with pytest.raises(ValueError, match="features"):

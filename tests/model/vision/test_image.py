@@ -143,11 +143,10 @@ def test_damage_is_an_image_error_and_nothing_else(image_format: str, data: st.D
         content[place] = data.draw(st.integers(0, 255))
     del content[data.draw(st.integers(0, len(content))) :]
     try:
-        image = decode_image(bytes(content))
-    except ImageError as error:
-        assert str(error).startswith(error.code)
-    else:
-        assert image.pixels.ndim == 3
+        pixels = decode_image(bytes(content)).pixels
+    except ImageError:
+        return
+    assert (pixels.ndim, pixels.shape[2]) == (3, 3)
 
 
 @given(st.binary(max_size=64))

@@ -15,7 +15,7 @@ def answer(overlapping: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """50 boxes side by side, the first ones at one place; chances with background first, and numbered vectors."""
     rng = np.random.default_rng(1)
     starts = np.stack([np.arange(ROIS) % 10 * 10, np.arange(ROIS) // 10 * 20], axis=1).astype(float)
-    rois = np.concatenate([starts, starts + (9, 19)], axis=1)
+    rois = np.concatenate([starts, starts + np.array([9, 19])], axis=1)
     rois[:overlapping] = (0, 0, 9, 19)
     chances = rng.dirichlet(np.ones(CLASSES), ROIS)
     if overlapping:

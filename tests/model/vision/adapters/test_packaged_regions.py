@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ def things(count: int) -> np.ndarray:
 @dataclass
 class Faces:
     count: int
-    info: PartInfo = PartInfo("face-landmarker", "face")
+    info: PartInfo = field(default_factory=lambda: PartInfo("face-landmarker", "face"))
 
     def propose(self, _image: Image) -> list[Proposal]:
         return [Proposal((0.0, 0.0, 0.1, 0.1), "face", 0.5, "face")] * self.count
@@ -35,7 +35,7 @@ class Faces:
 
 @dataclass
 class Lines:
-    info: PartInfo = PartInfo("text-reader", "tiny-reader")
+    info: PartInfo = field(default_factory=lambda: PartInfo("text-reader", "tiny-reader"))
 
     def read(self, _image: Image) -> list[TextLine]:
         quad = ((0.1, 0.2), (0.5, 0.1), (0.6, 0.3), (0.2, 0.4))
@@ -58,9 +58,12 @@ def test_there_are_always_36_regions(tmp_path: Path, backbone: Backbone, found: 
     assert regions.sources == ("face",) * of_faces + ("detector",) * of_detector + ("grid",) * cells
     assert regions.labels == ("face",) * of_faces + COCO80[:of_detector] + ("region",) * cells
     assert regions.features.shape == (COUNT, CHANNELS)
-    assert regions.boxes is not None and (regions.boxes >= 0).all() and (regions.boxes <= 1).all()
+    assert regions.boxes is not None
+    assert (regions.boxes >= 0).all()
+    assert (regions.boxes <= 1).all()
     np.testing.assert_array_equal(regions.boxes[COUNT - cells :], grid_cells(cells))
-    assert (regions.scores[COUNT - cells :] == 0).all() and (regions.scores[: COUNT - cells] > 0).all()
+    assert (regions.scores[COUNT - cells :] == 0).all()
+    assert (regions.scores[: COUNT - cells] > 0).all()
 
 
 def test_the_name_says_where_boxes_are_from(tmp_path: Path, backbone: Backbone) -> None:

@@ -30,7 +30,8 @@ def test_smaller_things_are_painted_over_larger_ones(tmp_path: Path) -> None:
     expected[16:32, 16:32] = STUFF_CLASSES + CAT
     np.testing.assert_array_equal(found.ids, expected)
     assert np.flatnonzero(found.present).tolist() == [STUFF_CLASSES + PERSON, STUFF_CLASSES + CAT]
-    assert not found.has_stuff and (found.semantic[:STUFF_CLASSES] == 0).all()
+    assert not found.has_stuff
+    assert (found.semantic[:STUFF_CLASSES] == 0).all()
 
 
 def test_people_are_cut_out_by_their_mask_and_cats_are_not(tmp_path: Path) -> None:

@@ -39,19 +39,22 @@ def test_an_image_gets_its_own_row(tmp_path: Path, arrays: dict) -> None:
     assert precomputed.ids == IDS
     features = precomputed.describe("a", solid_image(50, 40))
     assert (features.feature_space, features.parts["regions"]) == (SPACE, "bottomup")
-    assert features.regions is not None and features.segments is not None
+    assert features.regions is not None
+    assert features.segments is not None
     np.testing.assert_array_equal(features.regions.features, arrays["ims"][1])
     np.testing.assert_allclose(features.regions.boxes, arrays["boxes"][1], rtol=1e-6)
     np.testing.assert_array_equal(features.segments.ids, arrays["seg_maps"][1])
     np.testing.assert_array_equal(features.segments.present, arrays["cat_onehots"][1])
-    assert features.segments.has_stuff and features.image_size == (50, 40)
+    assert features.segments.has_stuff
+    assert features.image_size == (50, 40)
     with pytest.raises(KeyError):
         precomputed.describe("d", solid_image())
 
 
 def test_vectors_alone_are_enough_and_boxes_are_not_invented(tmp_path: Path, arrays: dict) -> None:
     features = Precomputed(write(tmp_path, {"ims": arrays["ims"]}), "dev").describe("a", solid_image())
-    assert features.regions is not None and features.regions.boxes is None
+    assert features.regions is not None
+    assert features.regions.boxes is None
     assert features.segments is None
 
 
@@ -99,7 +102,7 @@ def test_what_does_not_fit_is_refused_with_its_role(tmp_path: Path, arrays: dict
 def test_files_that_are_missing_or_would_run_code_are_refused(tmp_path: Path, arrays: dict) -> None:
     folder = write(tmp_path, arrays)
     (folder / "dev_seg_maps.npy").unlink()
-    with pytest.raises(PartError, match="missing_file: .*seg_maps"):
+    with pytest.raises(PartError, match=r"missing_file: .*seg_maps"):
         Precomputed(folder, "dev")
     np.save(folder / "dev_seg_maps.npy", np.array([object()] * 3), allow_pickle=True)
     with pytest.raises(PartError, match="expected numbers in dev_seg_maps"):

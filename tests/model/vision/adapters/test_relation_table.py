@@ -35,7 +35,8 @@ def test_relations_join_the_features_and_their_space(tmp_path: Path) -> None:
 
 def test_an_image_without_relations_is_not_an_unknown_one(tmp_path: Path) -> None:
     empty = table(tmp_path).add("empty", features()).relations
-    assert empty is not None and empty.triples.shape == (0, 3)
+    assert empty is not None
+    assert empty.triples.shape == (0, 3)
     with pytest.raises(KeyError):
         table(tmp_path).add("nobody", features())
 

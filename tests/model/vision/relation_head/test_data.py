@@ -26,10 +26,12 @@ def test_the_split_follows_its_seed(tmp_path: Path) -> None:
 def test_boxes_are_shares_of_their_image(tmp_path: Path) -> None:
     data = load_vrd(write_vrd(tmp_path), 0.2, seed=0)
     boxes = data.train.geometry[:, :8]
-    assert boxes.min() >= 0 and boxes.max() <= 1
+    assert boxes.min() >= 0
+    assert boxes.max() <= 1
     np.testing.assert_allclose(boxes[:, 2] - boxes[:, 0], 0.2, rtol=1e-5)
     is_above = data.train.predicates == 0
-    assert (boxes[is_above, 1] < boxes[is_above, 5]).all() and (boxes[~is_above, 1] > boxes[~is_above, 5]).all()
+    assert (boxes[is_above, 1] < boxes[is_above, 5]).all()
+    assert (boxes[~is_above, 1] > boxes[~is_above, 5]).all()
 
 
 def test_a_file_without_vrd_is_refused(tmp_path: Path) -> None:

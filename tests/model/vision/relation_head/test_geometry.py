@@ -14,7 +14,8 @@ shares = st.floats(0, 1, allow_nan=False)
 def test_geometry_equals_its_definition(corners: list) -> None:
     first, second = [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in corners]
     found = pair_geometry(np.array([first]), np.array([second]))
-    assert found.shape == (1, WIDTH) and np.isfinite(found).all()
+    assert found.shape == (1, WIDTH)
+    assert np.isfinite(found).all()
     width, height = max(first[2] - first[0], 1e-4), max(first[3] - first[1], 1e-4)
     other_width, other_height = max(second[2] - second[0], 1e-4), max(second[3] - second[1], 1e-4)
     shared = max(0, min(first[2], second[2]) - max(first[0], second[0])) * max(
