@@ -52,6 +52,7 @@ def make_library(small_root: Path, root: Path, number: int, exact_up_to: int) ->
             small.matcher,
             prepared,
             small.weights,
+            small.library.styles,
             small.sentences,
             {"simulated": SIMULATED},
         )

@@ -9,7 +9,7 @@ from model.artwork.library import Library
 from model.artwork.search import Candidates, PairScores, Weights, first_stage, second_stage
 
 PAIR_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0)
-TEXT_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+TEXT_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 @dataclass(frozen=True)

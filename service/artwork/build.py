@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,10 @@ CHOSEN_ON = "val"
 
 @dataclass(frozen=True)
 class Plan:
-    """From what to build and where; the options of the command say more. parts: None takes kept features alone."""
+    """From what to build and where; the options of the command say more.
+
+    parts: None takes kept features alone. reads: whether text is read off pictures; else the table's is taken.
+    """
 
     table: Path
     images: Path
@@ -58,13 +62,15 @@ class Plan:
     queries: Path | None = None
     signing_key: Path | None = None
     new_styles: bool = False
+    reads: bool = True
 
 
 def build(plan: Plan) -> tuple[Release, dict[str, str]]:
     """Make a release and put it in force; also what was left out: id -> reason."""
     matcher = _adopted(plan.matcher, plan.root)
-    networks = load_networks(plan.root, matcher, load_sight(plan.parts))
-    covers, records, refused = _looked_at(plan, networks)
+    with closing(load_sight(plan.parts, plan.reads)) as sight:
+        networks = load_networks(plan.root, matcher, sight)
+        covers, records, refused = _looked_at(plan, networks)
     if not covers:
         raise ValueError(f"expected at least one usable picture, got none: {list(refused.items())[:3]}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -237,6 +243,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=Path, help=text, required=required)
     text = "find styles anew, under other names, although the networks are the same"
     parser.add_argument("--new-styles", action="store_true", help=text)
+    text = "take read_text of the table: reading costs more than all else that looks at a picture"
+    parser.add_argument("--no-reading", dest="reads", action="store_false", help=text)
     options = parser.parse_args(argv)
     try:
         release, refused = build(Plan(**vars(options)))

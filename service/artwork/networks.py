@@ -90,13 +90,18 @@ class Sight:
     blind: str | None
     one_at_a_time: Lock = field(default_factory=Lock)
 
+    def close(self) -> None:
+        """Give back what the parts hold."""
+        if self.front_end is not None:
+            self.front_end.close()
 
-def load_sight(parts: Path | None) -> Sight:
-    """The front end of a folder of parts."""
+
+def load_sight(parts: Path | None, reads: bool = True) -> Sight:
+    """The front end of a folder of parts. reads: also the text on a picture, which costs more than all else."""
     if parts is None:
         return Sight(None, "REC_PARTS_DIR is not set")
     try:
-        return Sight(assemble(parts, Choices(with_text=True)), None)
+        return Sight(assemble(parts, Choices(with_text=reads)), None)
     except (PartError, ValueError) as error:
         return Sight(None, str(error))
 

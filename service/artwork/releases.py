@@ -95,8 +95,8 @@ class ArtworkReleases:
 
     def close(self) -> None:
         """Give back what looks at pictures."""
-        if self._sight is not None and self._sight.front_end is not None:
-            self._sight.front_end.close()
+        if self._sight is not None:
+            self._sight.close()
 
     def put_in_force(self, loaded: ServedArtwork) -> None:
         """Serve a loaded release from now on; requests under way end with the one that they began with."""

@@ -189,6 +189,7 @@ def write_tiny_root(root, *, scorer=True, number=24, sentences=("a red picture",
         (matcher_release.release_id, matcher_release.manifest["content_sha256"]),
         file,
         Weights(pair=0.5, text=4.0),
+        None,
         Sentences(sentences, matchers.embedder.encode_texts(sentences)) if sentences else None,
     )
     release = export_library(content, root)
