@@ -58,7 +58,7 @@ def measure(options: argparse.Namespace) -> None:
         pid = servers.pids["service"]
         for in_flight, rerank, instructed, known in product(options.in_flight, *[(False, True)] * 3):
             bodies = _bodies(sentences, options, root, rerank, instructed, known)
-            searches(url, pid, bodies[:WARM_UP], 1)
+            searches(url, pid, _bodies(sentences, options, root, rerank, instructed, known)[:WARM_UP], 1)
             cell = {"covers": options.covers, "rerank": rerank, "instruction": instructed, "known": known}
             _keep(options, "search", cell | {"in_flight": in_flight}, searches(url, pid, bodies, in_flight), root)
         if options.images is not None:

@@ -114,7 +114,7 @@ def load_sight(parts: Path | None, reads: bool = True) -> Sight:
         return Sight(None, "REC_PARTS_DIR is not set")
     try:
         return Sight(assemble(parts, Choices(with_text=reads)), None)
-    except (PartError, ValueError) as error:
+    except (PartError, ValueError, ImportError) as error:
         return Sight(None, str(error))
 
 
