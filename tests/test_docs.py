@@ -23,7 +23,7 @@ from tests.service.running import serving, settings_for
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 # Never sent as it is: only what is made from it has a cause.
-ABSTRACT_ERRORS = {"unavailable"}
+ABSTRACT_ERRORS = {"unavailable", "not_configured"}
 
 
 def section(title: str) -> str:
@@ -83,7 +83,7 @@ def test_every_metric_is_listed_with_its_kind() -> None:
 
 
 def test_every_route_is_listed(tmp_path: Path) -> None:
-    paths = create_app(Settings(release_root=tmp_path)).openapi()["paths"]
+    paths = create_app(Settings(release_root=tmp_path, artwork_root=tmp_path)).openapi()["paths"]
     expected = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {(row[0], code(row[1])) for row in table("Asking")} == expected
 
