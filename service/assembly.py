@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.admission import Permits
+from service.arms import Arms
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
+from service.exposures import ExposureLog
 from service.fallback import Fallback
 from service.logs import UserHash
 from service.nearline import NearLine
@@ -40,6 +42,7 @@ class Service:
     batcher: Batcher
     nearline: NearLine
     events: EventStore
+    exposures: ExposureLog
     fallback: Fallback
     pipeline: Pipeline
 
@@ -54,6 +57,7 @@ class Service:
         recent = RecentRequests(settings.gate_requests)
         cached_users = CachedUsers(users, states, recent)
         batcher = Batcher(settings, telemetry, releases, states)
+        arms, exposures = Arms(settings.experiment, releases, telemetry), ExposureLog(store, settings)
         key = settings.log_hash_key
         return cls(
             settings=settings,
@@ -69,8 +73,9 @@ class Service:
             batcher=batcher,
             nearline=NearLine(cached_users, batcher, releases, telemetry),
             events=EventStore(store, settings),
+            exposures=exposures,
             fallback=fallback,
-            pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
+            pipeline=Pipeline(settings, telemetry, releases, arms, cached_users, batcher, fallback, recent, exposures),
         )
 
     async def close(self) -> None:
@@ -79,6 +84,7 @@ class Service:
         self.watch.close()
         self.releases.close()
         self.fallback.close()
+        await self.exposures.close()
         await self.store.close()
 
 

@@ -7,7 +7,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from service.assembly import service_of
+from service.experiment import Arm
 from service.openapi import problems
+from service.releases import Releases
 
 router = APIRouter()
 
@@ -40,10 +42,21 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class ArmReady:
+    """One arm of the experiment. release: that it answers from; missing: why it has none, so that control stands in."""
+
+    name: str
+    share: float
+    release: str
+    missing: str | None
+
+
+@dataclass(frozen=True)
 class Ready:
     """A release is loaded and warmed up; runtime is what reads histories, chosen from runtimes.
 
-    kept: earlier releases that are loaded still, newest first; refused: a newer one that may not replace this one.
+    kept: earlier releases that are loaded still, newest first; refused: a newer one that may not replace this one;
+    experiment: its name, arms: empty where there is none.
     """
 
     release: str
@@ -55,6 +68,8 @@ class Ready:
     runtimes: tuple[RuntimeTried, ...]
     kept: list[str]
     refused: Refused | None
+    experiment: str | None
+    arms: list[ArmReady]
     status: Literal["ready"] = "ready"
 
 
@@ -79,7 +94,7 @@ async def ready(request: Request) -> Response:
     """200 with the release in force once warmed up, 503 before. Redis is not asked: without it we still answer."""
     service, _ = service_of(request)
     served = service.releases.served
-    retriever, refused = served.retriever, service.releases.refused
+    retriever, refused, experiment = served.retriever, service.releases.refused, service.settings.experiment
     document = Ready(
         served.release_id,
         retriever.simulated,
@@ -90,5 +105,13 @@ async def ready(request: Request) -> Response:
         tuple(RuntimeTried(**asdict(row)) for row in retriever.runtime.rows),
         service.releases.kept,
         None if refused is None else Refused(refused.release_id, refused.reason, refused.message),
+        None if experiment is None else experiment.name,
+        [_arm(arm, service.releases) for arm in experiment.arms] if experiment is not None else [],
     )
     return Response(orjson.dumps(document), media_type="application/json")
+
+
+def _arm(arm: Arm, releases: Releases) -> ArmReady:
+    missing = None if arm.release is None else releases.missing.get(arm.release)
+    release = arm.release if arm.release is not None and missing is None else releases.served.release_id
+    return ArmReady(arm.name, arm.share, release, None if missing is None else missing.message)
