@@ -64,6 +64,10 @@ class ExposureLog:
         counter = store.telemetry.exposures
         self._counts = {name: counter.labels(name) for name in ("written", "erased", "dropped", "failed")}
 
+    def __len__(self) -> int:
+        """Requests that wait to be logged."""
+        return len(self._queue)
+
     def note(self, request: RecommendRequest, answer: Answer, assignment: Assignment | None) -> None:
         """Log an answer soon, where its user is among the sampled ones."""
         if not self._share:
