@@ -1,6 +1,7 @@
 """Arms over HTTP: who answers, from which release, under what policy, and what is said where a release is not there."""
 
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -8,11 +9,11 @@ import pytest
 from loadtest.release_drill.variants import nudged, write_variant
 from model.climber_pilot.inference import History, RetrievalRequest, Retriever
 from model.condition import Condition
-from model.release import current_release
+from model.release import current_release, set_current
 from service.exploration import Chance, Exploration, explored_slate
 from service.media_types import COLUMNS
 from tests.service.routes.test_recommend import satisfies
-from tests.service.running import fresh, play, serving, settings_for
+from tests.service.running import fresh, play, serving, settings_for, wait_until
 
 NOW_S = 1_700_100_000
 MISSING = "20200101T000000Z-00000000"
@@ -186,3 +187,57 @@ def test_a_policy_that_the_catalogue_cannot_read_is_refused_at_start(release_roo
         assert "arm a" in running.service.releases.failure
         assert "arm b" in running.service.releases.failure
         assert running.client.get("/health/ready").status_code == 503
+
+
+@contextmanager
+def watching(root, release_id):
+    """A service that looks often, without a store, gate or rollback, whose second arm answers from a release."""
+    arms = [{"name": "control", "share": 0.5}, {"name": "other", "share": 0.5, "release": release_id}]
+    changes = {"release_poll_ms": 20, "gate_requests": 0, "keep_previous": 0}
+    experiment = {"name": "pinned", "arms": arms}
+    with serving(settings_for(root, "unix:///nowhere", experiment=experiment, **changes)) as running:
+        yield running
+
+
+@pytest.fixture
+def published(release_root, tmp_path):
+    """(a folder with the small release in force and two others, their ids)."""
+    root = tmp_path / "releases"
+    shutil.copytree(release_root, root)
+    source = current_release(root)
+    return root, [source.name, *(write_variant(source, root, nudged(one), {"seed": one}).release_id for one in (1, 2))]
+
+
+def test_a_release_that_an_arm_names_is_loaded_once_and_stays(published, history):
+    root, ids = published
+    with watching(root, ids[1]) as running:
+        releases = running.service.releases
+        pinned = releases.pinned(ids[1])
+        set_current(root, ids[1])
+        wait_until(lambda: releases.served is pinned)
+        set_current(root, ids[2])
+        wait_until(lambda: releases.served.release_id == ids[2])
+        assert releases.pinned(ids[1]) is pinned
+        assert {one.release_id for one in releases.active()} == releases.in_use == {ids[1], ids[2]}
+        found = set()
+        for number in range(20):
+            headers = {"x-request-id": f"r-{number}"}
+            answer = running.client.post("/recommend", json={"history": history}, headers=headers).json()
+            found.add((answer["arm"], answer["release"]))
+        assert found == {("control", ids[2]), ("other", ids[1])}
+
+
+def test_a_corrupt_release_of_an_arm_is_refused_with_its_reason_and_control_stands_in(published, history):
+    root, ids = published
+    weights = root / ids[1] / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with watching(root, ids[1]) as running:
+        ready = running.client.get("/health/ready").json()
+        assert ready["arms"][1]["missing"].startswith("hash_mismatch")
+        assert running.metric("rec_release_refusals_total", reason="hash_mismatch") == 1
+        answers = [running.answer(history=history) for _ in range(12)]
+        assert {(one["arm"], one["release"]) for one in answers} == {("control", ids[0])}
+        marked = [one for one in answers if "arm_release_missing" in {warning["code"] for warning in one["warnings"]}]
+        assert len(marked) == running.metric("rec_arm_stand_ins_total", arm="other") > 0
