@@ -2,9 +2,10 @@
 
 One stream entry per request, its field `record` a JSON object: request_id, user_id (null without one), time_s,
 request_time_s, experiment, arm, meant_arm, assigned_by, arm_probability (of the meant one), release, source, mode, k,
-exclude_seen, grouped, latency_ms, instructions (name, where), and per place in columns: items, scores, instruction
-(index), compliant, propensities and candidates. A propensity is the probability of the item given the places above it;
-both columns are null where nothing was left to chance. In groups the places of all lists are counted on.
+exclude_seen, grouped, excluded (how many ids), history_source, latency_ms, instructions (name, where), quotas, and per
+place in columns: items, scores, instruction (index), compliant, propensities and candidates. A propensity is the
+probability of the item given the places above it; both columns are null where nothing was left to chance. In groups the
+places of all lists are counted on.
 """
 
 import asyncio
@@ -34,18 +35,22 @@ SAMPLE_SALT = "exposures sampled"
 BATCH = 32
 PAUSE_S = 0.2
 NO_USER = ("", "")
-# Longer than a record can be on its way: a pause, and a write to the store within its time limit.
-ERASED_S = 60
+# A request that has waited longer is dropped.
+MAX_WAIT_S = 30
 logger = logging.getLogger("service.exposures")
 
 
 class Shown(NamedTuple):
-    """One answer to be logged. assignment: None outside of experiments; time_s: when it was asked, epoch seconds."""
+    """One answer to be logged. assignment: None outside of experiments.
+
+    time_s: when it was answered, epoch seconds; noted_s: the same on the monotonic clock.
+    """
 
     request: RecommendRequest
     answer: Answer
     assignment: Assignment | None
     time_s: float
+    noted_s: float
 
 
 class ExposureLog:
@@ -61,6 +66,7 @@ class ExposureLog:
         self._share = share if share is not None else float(settings.experiment is not None)
         self._queue: deque[Shown] = deque()
         self._writer: asyncio.Task[None] | None = None
+        self._closing = False
         counter = store.telemetry.exposures
         self._counts = {name: counter.labels(name) for name in ("written", "erased", "dropped", "failed")}
 
@@ -78,7 +84,7 @@ class ExposureLog:
         if len(self._queue) >= self._settings.exposure_queue:
             self._counts["dropped"].inc()
             return
-        self._queue.append(Shown(request, answer, assignment, time.time()))
+        self._queue.append(Shown(request, answer, assignment, time.time(), time.monotonic()))
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
 
@@ -87,29 +93,46 @@ class ExposureLog:
         before = len(self._queue)
         self._queue = deque(one for one in self._queue if one.request.user_id != user_id)
         self._counts["erased"].inc(before - len(self._queue))
-        erasing = self._store.redis.eval(ERASE_SCRIPT, 3, EXPOSURE_STREAM, *ExposureKeys.of(user_id), ERASED_S)
-        return int(await self._store.call("erase", erasing, self._settings.ingest_timeout_ms / 1000))
-
-    async def settle(self) -> None:
-        """Wait until everything noted so far is written or given up."""
-        if self._writer is not None:
-            await asyncio.shield(self._writer)
+        timeout_s = self._settings.ingest_timeout_ms / 1000
+        # What other processes have of the user is written or dropped before the mark goes.
+        marked_s = int(MAX_WAIT_S + 2 * timeout_s) + 1
+        erasing = self._store.redis.eval(ERASE_SCRIPT, 3, EXPOSURE_STREAM, *ExposureKeys.of(user_id), marked_s)
+        return int(await self._store.call("erase", erasing, timeout_s))
 
     async def close(self) -> None:
-        """Write what waits."""
-        await self.settle()
+        """Write what waits, unless the store fails."""
+        self._closing = True
+        if self._writer is not None:
+            await self._writer
 
     async def _write(self) -> None:
         try:
             while self._queue:
                 await asyncio.sleep(PAUSE_S)
                 while self._queue:
-                    batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-                    await self._write_batch(batch)
+                    written = await self._write_batch(self._next_batch())
+                    if self._closing and not written:
+                        self._counts["failed"].inc(len(self._queue))
+                        self._queue.clear()
         finally:
             self._writer = None
 
-    async def _write_batch(self, batch: Sequence[Shown]) -> None:
+    def _next_batch(self) -> list[Shown]:
+        """The first of the queue that have not waited too long."""
+        batch: list[Shown] = []
+        earliest_s = time.monotonic() - MAX_WAIT_S
+        while self._queue and len(batch) < BATCH:
+            shown = self._queue.popleft()
+            if shown.noted_s >= earliest_s:
+                batch.append(shown)
+            else:
+                self._counts["dropped"].inc()
+        return batch
+
+    async def _write_batch(self, batch: Sequence[Shown]) -> bool:
+        """Whether the store took it."""
+        if not batch:
+            return True
         keys, records = [EXPOSURE_STREAM], list[bytes]()
         for shown in batch:
             user_id = shown.request.user_id
@@ -128,9 +151,10 @@ class ExposureLog:
         except (StoreUnavailableError, RedisError) as error:
             self._counts["failed"].inc(len(batch))
             logger.warning("exposures_lost", extra={"requests": len(batch), **failure_fields(error)})
-            return
+            return False
         self._counts["written"].inc(written)
         self._counts["erased"].inc(len(batch) - written)
+        return True
 
     @staticmethod
     def _record(shown: Shown) -> dict[str, Any]:
@@ -147,8 +171,11 @@ class ExposureLog:
             "k": request.k,
             "exclude_seen": request.exclude_seen,
             "grouped": answer.grouped,
+            "excluded": len(request.exclude),
+            "history_source": answer.history_source,
             "latency_ms": answer.took_ms,
             "instructions": answer.instructions,
+            "quotas": [one.quota for one in answer.asked] if answer.instructions else [],
         }
         if assignment is not None:
             record |= {

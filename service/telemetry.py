@@ -132,7 +132,7 @@ class Telemetry:
         )
         self.exposures = Counter(
             "rec_exposures_total",
-            "Requests for the exposure log: written, erased with their user, dropped (queue full), failed (store)",
+            "Requests for the exposure log: written, erased with their user, dropped (queue), failed (store)",
             ("result",),
             registry=registry,
         )

@@ -1,8 +1,8 @@
 """Requests to replay: python -m loadtest.replay.capture exposures|questions ... --out FILE.
 
-exposures: what a service was asked, from its log, each with the history that its user's events had made by then;
-exclusions and quotas are not logged, so they are not replayed. questions: what held-out listeners are asked to compare
-served with evaluated.
+exposures: what a service was asked, from its log, each with the history that its user's events had made by then.
+Requests that excluded items or brought a history of their own are left out: neither is logged. questions: what held-out
+listeners are asked to compare served with evaluated.
 """
 
 import argparse
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def captured(requests: pl.DataFrame, events: pl.DataFrame, max_events: int = MAX_EVENTS) -> Iterator[dict[str, Any]]:
-    """A body with its request_id per logged request of a known user.
+    """A body with its request_id per logged request that can be asked again.
 
     requests: [streams.REQUESTS]; events: [streams.EVENTS]; max_events: the newest of a history.
     """
@@ -37,7 +37,8 @@ def captured(requests: pl.DataFrame, events: pl.DataFrame, max_events: int = MAX
     ordered = events.sort("event_time_s", maintain_order=True)
     for user_id, *event in ordered.select("user_id", "event_time_s", "item_id", "request_id").rows():
         of_user.setdefault(user_id, []).append(tuple(event))
-    for row in requests.filter(pl.col("user_id").is_not_null()).iter_rows(named=True):
+    known_all = (pl.col("excluded") == 0) & pl.col("history_source").is_in(["store", "none"])
+    for row in requests.filter(known_all).iter_rows(named=True):
         known = of_user.get(row["user_id"], [])
         before = known[: bisect_left(known, int(row["time_s"]) + 1, key=itemgetter(0))][-max_events:]
         # What the answer led to came after it, though it may bear the same second.
@@ -46,7 +47,11 @@ def captured(requests: pl.DataFrame, events: pl.DataFrame, max_events: int = MAX
             for time_s, item_id, led_to_by in before
             if led_to_by != row["request_id"]
         ]
-        instructions = [{name: one[name] for name in ("name", "where")} for one in json.loads(row["instructions"])]
+        quotas = None if row["grouped"] else row["quotas"]
+        instructions = [
+            {"name": one["name"], "where": one["where"]} | ({"quota": quotas[place]} if quotas else {})
+            for place, one in enumerate(json.loads(row["instructions"]))
+        ]
         time_s = int(row["time_s"]) if row["request_time_s"] is None else row["request_time_s"]
         yield {
             "request_id": row["request_id"],

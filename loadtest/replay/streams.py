@@ -30,9 +30,12 @@ REQUESTS: dict[str, pl.DataType] = {
     "k": pl.Int64(),
     "exclude_seen": pl.Boolean(),
     "grouped": pl.Boolean(),
+    "excluded": pl.Int64(),
+    "history_source": pl.String(),
     "latency_ms": pl.Float64(),
     # Name and `where` of every instruction, as JSON.
     "instructions": pl.String(),
+    "quotas": pl.List(pl.Int64()),
     "items": pl.List(pl.String()),
     "scores": pl.List(pl.Float64()),
     "instruction": pl.List(pl.Int64()),

@@ -30,6 +30,7 @@ def logged(request_id, items=("a", "b", "c"), time_s=1_000.0, user_id="u", **fie
         **{"request_id": request_id, "user_id": user_id, "time_s": time_s, "release": "r", "source": "model"},
         **{"experiment": "e", "arm": "one", "meant_arm": "one", "assigned_by": "user_id", "arm_probability": 0.5},
         **{"mode": "strict", "k": number, "exclude_seen": True, "grouped": False, "latency_ms": 2.0},
+        **{"excluded": 0, "history_source": "store", "quotas": [0]},
         **{"instructions": "[]", "items": list(items), "scores": [1.0] * number, "instruction": [0] * number},
         **{"compliant": [True] * number, "propensities": None, "candidates": None, "request_time_s": None},
         **fields,

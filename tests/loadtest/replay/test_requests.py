@@ -43,13 +43,18 @@ def recorded(release_root, own_module_redis):
             running.ingest(*(play(user, ids[7 * number + age], NOW_S + age) for age in range(6)))
             body = {"user_id": user, "k": 15, "request_time_s": NOW_S + 900}
             if number % 3 == 1:
-                body["instructions"] = [{"name": "one", "where": {"genre": {"any": [genre]}}}, {"where": {}}]
+                body["instructions"] = [{"where": {}}, {"name": "one", "where": {"genre": {"any": [genre]}}}]
                 body["group_by_instruction"] = number % 2 == 0
+                if number % 2:
+                    body["instructions"][1]["quota"] = 10
             answer = running.answer(**body)
             answers[answer["request_id"]] = answer
             # What came of the answer is no part of its history.
             running.ingest(play(user, ids[300 + number], NOW_S + 100, request_id=answer["request_id"]))
-        wait_until(lambda: running.metric("rec_exposures_total", result="written") == len(answers))
+        # Not to be asked again: neither a history in the body nor exclusions are logged.
+        running.answer(user_id=user, history=[{"item_id": ids[0], "event_time_s": NOW_S}])
+        running.answer(user_id=user, exclude=[ids[0]])
+        wait_until(lambda: running.metric("rec_exposures_total", result="written") == len(answers) + 2)
         yield running, answers
 
 
