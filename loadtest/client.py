@@ -44,28 +44,37 @@ class Client:
 
     def recommend(self, body: dict[str, Any]) -> Reply:
         """Ask once; whatever goes wrong is the reply's fault, never an exception."""
-        content = orjson.dumps(body)
         started = time.perf_counter()
         try:
-            status, answer = self._post("/recommend", content)
+            status, answer, latency_ms = self.ask(body)
         except (OSError, HTTPException) as error:
-            self._forget()
             return Reply(_since_ms(started), fault=f"no answer: {type(error).__name__}", unreachable=True)
-        latency_ms = _since_ms(started)
         try:
             return _read(status, orjson.loads(answer), latency_ms)
         except (ValueError, KeyError, TypeError, IndexError):
             return Reply(latency_ms, fault=f"status {status}: neither a recommendation nor a problem")
 
+    def ask(self, body: dict[str, Any], request_id: str | None = None) -> tuple[int, bytes, float]:
+        """(status, answer, latency in ms) of POST /recommend; raises OSError and HTTPException where there is none."""
+        content = orjson.dumps(body)
+        headers = {"content-type": "application/json"} | ({"x-request-id": request_id} if request_id else {})
+        started = time.perf_counter()
+        try:
+            status, answer = self._post("/recommend", content, headers)
+        except (OSError, HTTPException):
+            self._forget()
+            raise
+        return status, answer, _since_ms(started)
+
     def close(self) -> None:
         """Close this thread's connection."""
         self._forget()
 
-    def _post(self, path: str, content: bytes) -> tuple[int, bytes]:
+    def _post(self, path: str, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._connection_type(self._host, self._port, timeout=TIMEOUT_S)
-        connection.request("POST", self._prefix + path, content, {"content-type": "application/json"})
+        connection.request("POST", self._prefix + path, content, headers)
         response = connection.getresponse()
         return response.status, response.read()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from service.experiment import Unit
 from service.history import HistorySource
 from service.request import Mode
 
@@ -16,7 +17,7 @@ Source = Literal["model", "fallback", "cold_start"]
 SourceReason = Literal["deadline", "model_error", "no_history", "no_known_item"]
 WARNINGS = (
     *("history_store_unavailable", "history_not_read", "no_standing_instructions", "standing_from_history"),
-    "fewer_items_than_k",
+    *("fewer_items_than_k", "arm_release_missing", "standing_off_in_arm"),
 )
 MAX_IGNORED_ITEMS = 50
 Place = Annotated[int, Field(ge=0)]
@@ -94,6 +95,8 @@ class Answered:
     release: str
     source: Source
     source_reason: SourceReason | None
+    arm: Annotated[str | None, Field(description="of the experiment; null where there is none")] = None
+    arm_assigned_by: Annotated[Unit | None, Field(description="request_id for a request without user_id")] = None
     simulated: Annotated[str, Field(description="what of the training data was simulated: nothing, times, everything")]
     mode: Mode
     instructions: Annotated[list[UsedInstruction], Field(description="empty where none was given")]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.admission import Permits
+from service.arms import Arms
 from service.artwork.desk import ArtworkDesk
 from service.artwork.pool import WorkPool
 from service.artwork.releases import ArtworkReleases
@@ -13,6 +14,7 @@ from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
+from service.exposures import ExposureLog
 from service.fallback import Fallback
 from service.logs import UserHash
 from service.nearline import NearLine
@@ -44,6 +46,7 @@ class Service:
     batcher: Batcher
     nearline: NearLine
     events: EventStore
+    exposures: ExposureLog
     fallback: Fallback
     pipeline: Pipeline
     artwork: ArtworkDesk
@@ -62,6 +65,7 @@ class Service:
         batcher = Batcher(settings, telemetry, releases, states)
         covers = ArtworkReleases(settings, telemetry)
         pool = WorkPool(settings.artwork_threads, settings.artwork_max_waiting, telemetry)
+        arms, exposures = Arms(settings.experiment, releases, telemetry), ExposureLog(store, settings)
         key = settings.log_hash_key
         return cls(
             settings=settings,
@@ -77,12 +81,13 @@ class Service:
             batcher=batcher,
             nearline=NearLine(cached_users, batcher, releases, telemetry),
             events=EventStore(store, settings),
+            exposures=exposures,
             fallback=fallback,
-            pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
             artwork=ArtworkDesk(settings, telemetry, covers, pool),
             artwork_watch=None
             if settings.artwork_root is None
             else ArtworkWatch(settings.artwork_root, settings, covers),
+            pipeline=Pipeline(settings, telemetry, releases, arms, cached_users, batcher, fallback, recent, exposures),
         )
 
     @property
@@ -101,6 +106,7 @@ class Service:
         self.releases.close()
         self.fallback.close()
         self.artwork.close()
+        await self.exposures.close()
         await self.store.close()
 
 

@@ -17,9 +17,9 @@ class CachedUsers:
         self._cache = cache
         self._recent = recent
 
-    def serve(self, served: ServedRelease) -> None:
-        """Know users of this release from now on and no other's."""
-        self._cache.serve(served.release_id)
+    def serve(self, release_ids: frozenset[str]) -> None:
+        """Know users of these releases from now on and no other's."""
+        self._cache.serve(release_ids)
 
     def knows(self, served: ServedRelease, user_id: str) -> CachedUser | None:
         """What this process knows of a user, right or not."""

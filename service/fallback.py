@@ -22,12 +22,17 @@ class Fallback:
         self._executor = ThreadPoolExecutor(1, "fallback", initializer=torch.set_num_threads, initargs=(1,))
 
     async def most_popular(
-        self, served: ServedRelease, conditions: Sequence[Condition], top_k: int, excluded: np.ndarray
+        self,
+        served: ServedRelease,
+        policy: Condition,
+        conditions: Sequence[Condition],
+        top_k: int,
+        excluded: np.ndarray,
     ) -> list[Candidates]:
         """One list per condition, the policy always enforced. Popularity cannot be steered, so mode does not matter."""
 
         def search() -> list[Candidates]:
-            enforced = [served.policy & condition for condition in conditions]
+            enforced = [policy & condition for condition in conditions]
             return [served.retriever.most_popular(condition, top_k, excluded) for condition in enforced]
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, search)

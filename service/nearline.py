@@ -36,9 +36,9 @@ class NearLine:
 
     def notify(self, user_ids: Iterable[str]) -> None:
         """Tell of users whose history has changed."""
-        served = self._releases.served
+        active = self._releases.active()
         for user_id in user_ids:
-            if self._users.knows(served, user_id) is None:
+            if all(self._users.knows(served, user_id) is None for served in active):
                 continue
             if len(self._due) < MAX_DUE:
                 self._due[user_id] = None
@@ -58,7 +58,12 @@ class NearLine:
                 await self._batcher.idle()
                 user_id = next(iter(self._due))
                 del self._due[user_id]
-                self._counts[await self._extend(self._releases.served, user_id)].inc()
+                known = [one for one in self._releases.active() if self._users.knows(one, user_id) is not None]
+                if not known:
+                    self._counts["left"].inc()
+                # More than one where the user's arm has changed.
+                for served in known:
+                    self._counts[await self._extend(served, user_id)].inc()
         finally:
             self._task = None
 

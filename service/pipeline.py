@@ -9,10 +9,12 @@ import numpy as np
 from model.climber_pilot.inference import RetrievalRequest
 from service.admission import Deadline
 from service.answer import SourceReason, ignored_items
+from service.arms import Arms
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.errors import OverloadedError, StoreLateError, StoreUnavailableError
 from service.exchange import Exchange
+from service.exposures import ExposureLog
 from service.fallback import Fallback
 from service.findings import NO_ROWS, Findings
 from service.history import known_rows, use_history
@@ -39,15 +41,17 @@ class Pipeline:
     settings: Settings
     telemetry: Telemetry
     releases: Releases
+    arms: Arms
     users: CachedUsers
     batcher: Batcher
     fallback: Fallback
     recent: RecentRequests
+    exposures: ExposureLog
 
     async def recommend(self, request: RecommendRequest, exchange: Exchange) -> Answer:
         """The answer to a checked request; raises InvalidRequestError, NotReadyError or StoreUnavailableError."""
-        found = Findings(self.releases.served)
-        self.users.serve(found.served)
+        request, found = self.arms.begin(request, exchange.request_id)
+        self.users.serve(self.releases.in_use)
         deadline = Deadline(request.deadline_ms or self.settings.default_deadline_ms, exchange.started_s)
         if not isinstance(request.instructions, str):
             found.instructions = found.served.instructions.parse(request.instructions)
@@ -60,6 +64,7 @@ class Pipeline:
         with exchange.stage("slate"):
             answer = present(request, found, exchange)
         self._record(answer, exchange)
+        self.exposures.note(request, answer, found.assignment)
         return answer
 
     async def _user(self, request: RecommendRequest, found: Findings, deadline: Deadline) -> CachedUser | None:
@@ -131,14 +136,14 @@ class Pipeline:
     ) -> None:
         """Candidates of the model, or of popularity with the reason for it."""
         conditions = tuple([instruction.condition for instruction in found.asked])
-        history = found.history
+        history, exploration = found.history, found.exploration
         if user is not None and len(history.rows):
             asked = RetrievalRequest(
                 history.past,
                 conditions,
-                request.k,
+                request.k if exploration is None else max(request.k, exploration.candidates),
                 request.mode,
-                found.served.policy,
+                found.policy,
                 excluded,
                 int(time.time()) if request.request_time_s is None else request.request_time_s,
                 user.state if user.state_of is history else None,
@@ -151,7 +156,7 @@ class Pipeline:
             found.source, found.source_reason = "fallback", "deadline"
         else:
             found.source, found.source_reason = "cold_start", "no_known_item" if history.events else "no_history"
-        found.candidates = await self.fallback.most_popular(found.served, conditions, request.k, excluded)
+        found.candidates = await self.fallback.most_popular(found.served, found.policy, conditions, request.k, excluded)
 
     async def _ask_model(
         self, found: Findings, asked: RetrievalRequest, user: CachedUser, deadline: Deadline
@@ -182,4 +187,6 @@ class Pipeline:
         if answer.mode == "strict":
             self.telemetry.noncompliant_items.inc(answer.num_noncompliant)
         exchange.notes.update(source=answer.source, source_reason=answer.source_reason, release=answer.release)
+        if answer.arm is not None:
+            exchange.notes["arm"] = answer.arm
         exchange.notes.update(items=answer.num_items, history_events=answer.history_events_used)

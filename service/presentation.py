@@ -7,6 +7,7 @@ import numpy as np
 
 from service.answer import MAX_IGNORED_ITEMS, Answered, UsedInstruction
 from service.exchange import Exchange
+from service.exploration import Chance, Exploration, Propensities, explored_slate
 from service.findings import Findings
 from service.instructions import Instruction
 from service.reasons import nearest_recent
@@ -17,10 +18,14 @@ from service.slate import Slate, merge_slate
 
 @dataclass(frozen=True)
 class ShownList:
-    """A slate, and per place whether the item satisfies the instruction that chose it."""
+    """A slate, and per place whether the item satisfies the instruction that chose it.
+
+    drawn: how likely every place was; None where nothing was left to chance.
+    """
 
     slate: Slate
     satisfied: list[bool]
+    drawn: Propensities | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +65,8 @@ class Answer(Answered):
 
 def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> Answer:
     """Order the candidates into one merged list or into groups, and find out all that the answer must say."""
-    slates, asked = _ordered(request, found), found.asked
-    for index, slate in enumerate(slates):
+    slates, asked = _ordered(request, found, exchange.request_id), found.asked
+    for index, (slate, _) in enumerate(slates):
         if len(slate) < request.k:
             place = f" for {asked[index].name}" if request.group_by_instruction else ""
             found.warn("fewer_items_than_k", f"{len(slate)} items of {request.k}{place}: no other is eligible")
@@ -72,6 +77,8 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
         release=found.served.release_id,
         source=found.source,
         source_reason=found.source_reason,
+        arm=None if found.assignment is None else found.assignment.arm.name,
+        arm_assigned_by=None if found.assignment is None else found.assignment.by,
         simulated=retriever.simulated,
         mode=request.mode,
         instructions=[UsedInstruction(one.name, one.where) for one in found.instructions],
@@ -83,7 +90,7 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
         warnings=found.warnings,
         served=found.served,
         asked=asked,
-        lists=[_shown(slate, found, asked) for slate in slates],
+        lists=[_shown(slate, drawn, found, asked) for slate, drawn in slates],
         grouped=request.group_by_instruction,
         recent=found.history.recent if made_by_model else None,
         recent_columns=found.history.recent_columns(retriever.vectors) if made_by_model else None,
@@ -93,14 +100,32 @@ def present(request: RecommendRequest, found: Findings, exchange: Exchange) -> A
     )
 
 
-def _ordered(request: RecommendRequest, found: Findings) -> list[Slate]:
+def _ordered(request: RecommendRequest, found: Findings, request_id: str) -> list[tuple[Slate, Propensities | None]]:
+    if found.assignment is not None and found.exploration is not None:
+        chance = Chance(found.assignment.experiment, request_id)
+        return _drawn(request, found, found.exploration, chance)
     if request.group_by_instruction:
-        return [Slate.of(own.rows, own.scores, index) for index, own in enumerate(found.candidates)]
+        return [(Slate.of(own.rows, own.scores, index), None) for index, own in enumerate(found.candidates)]
     rows = [candidates.rows for candidates in found.candidates]
     scores = [candidates.scores for candidates in found.candidates]
-    return [merge_slate(rows, scores, [one.quota for one in found.asked], request.k)]
+    return [(merge_slate(rows, scores, [one.quota for one in found.asked], request.k), None)]
 
 
-def _shown(slate: Slate, found: Findings, asked: Sequence[Instruction]) -> ShownList:
+def _drawn(
+    request: RecommendRequest, found: Findings, exploration: Exploration, chance: Chance
+) -> list[tuple[Slate, Propensities | None]]:
+    lists = [(candidates.rows, candidates.scores) for candidates in found.candidates]
+    if not request.group_by_instruction:
+        rows, scores = zip(*lists, strict=True)
+        quotas = [one.quota for one in found.asked]
+        return [explored_slate(rows, scores, quotas, request.k, exploration, chance)]
+    slates: list[tuple[Slate, Propensities | None]] = []
+    for index, (rows, scores) in enumerate(lists):
+        slate, drawn = explored_slate([rows], [scores], [0], request.k, exploration, chance)
+        slates.append((Slate(slate.rows, slate.scores, [index] * len(slate)), drawn))
+    return slates
+
+
+def _shown(slate: Slate, drawn: Propensities | None, found: Findings, asked: Sequence[Instruction]) -> ShownList:
     conditions = [instruction.condition for instruction in asked]
-    return ShownList(slate, found.served.compliance.flags(conditions, slate.instructions, slate.rows))
+    return ShownList(slate, found.served.compliance.flags(conditions, slate.instructions, slate.rows), drawn)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from model.climber_pilot.inference import Retriever
-from model.condition import ConditionError
+from model.condition import Condition, ConditionError
 from service.releases import ServedRelease
 from service.settings import Settings
 
@@ -55,11 +55,30 @@ class ReleaseLoader:
         path = settings.release_root / release_id
         retriever = Retriever.load(path, settings.device, settings.runtime, settings.release_public_key)
         policy = retriever.catalogue.condition(settings.policy, path="REC_POLICY")
-        served = ServedRelease(retriever, policy, self._standing_attributes(retriever))
+        policies = self._arm_policies(retriever, policy)
+        served = ServedRelease(retriever, policy, self._standing_attributes(retriever), policies)
         retriever.warm_up()
-        retriever.most_popular(policy, 1, np.zeros(0, dtype=np.int64))
+        for enforced in (policy, *policies.values()):
+            retriever.most_popular(enforced, 1, np.zeros(0, dtype=np.int64))
         served.prepare()
         return served
+
+    def _arm_policies(self, retriever: Retriever, policy: Condition) -> dict[str, Condition]:
+        """Of the arms that may answer from this release; raises one ConditionError that names every fault of theirs."""
+        experiment, release_id = self._settings.experiment, retriever.release.release_id
+        found: dict[str, Condition] = {}
+        faults: list[ConditionError] = []
+        for arm in experiment.arms if experiment is not None else ():
+            if arm.policy and arm.release in (None, release_id):
+                try:
+                    own = retriever.catalogue.condition(arm.policy, path=f"REC_EXPERIMENT of arm {arm.name}")
+                    found[arm.name] = policy & own
+                except ConditionError as error:
+                    faults.append(error)
+        if faults:
+            others = "".join(f"; {one.path}: {one}" for one in faults[1:])
+            raise ConditionError(faults[0].code, faults[0].path, f"{faults[0]}{others}")
+        return found
 
     def _standing_attributes(self, retriever: Retriever) -> tuple[str, ...]:
         wanted = self._settings.standing_attributes or retriever.instructable

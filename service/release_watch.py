@@ -44,6 +44,7 @@ class ReleaseWatch:
         self._root = settings.release_root
         self._poll_s = settings.release_poll_ms / 1000
         self._max_kept = settings.keep_previous
+        self._arm_releases = settings.experiment.releases if settings.experiment is not None else []
         self._telemetry = telemetry
         self._releases = releases
         self._recent = recent
@@ -81,8 +82,26 @@ class ReleaseWatch:
                     self._refuse(release_id, error)
                 if isinstance(error, ConditionError):
                     break  # the settings' fault: another release would not help
-        if loaded:
+        if loaded and await self._pin(loaded):
             await self._begin_with(loaded)
+
+    async def _pin(self, loaded: list[ServedRelease]) -> bool:
+        """Load what arms name before the first request, so that no user is answered by one arm and then by another.
+
+        One that cannot be served leaves its arm to the control: every such answer says so and is counted. False where
+        the settings do not fit one, so that nothing may be served.
+        """
+        for release_id in self._arm_releases:
+            known = next((one for one in loaded if one.release_id == release_id), None)
+            try:
+                self._releases.pin(known or await self._loader.load(release_id))
+            except Exception as error:
+                refused = self._refusal(release_id, error)
+                if isinstance(error, ConditionError):
+                    self._releases.refused = refused
+                    return False
+                self._releases.missing[release_id] = refused
+        return True
 
     async def _begin_with(self, loaded: list[ServedRelease]) -> None:
         """loaded: newest first."""
@@ -144,7 +163,7 @@ class ReleaseWatch:
                 return
             release_id = sight.pointer.release_id
             try:
-                candidate = await self._loader.load(release_id)
+                candidate = self._releases.pinned(release_id) or await self._loader.load(release_id)
                 if not sight.goes_back:
                     await self._judge(candidate, self._releases.served)
             except Exception as error:
@@ -172,13 +191,17 @@ class ReleaseWatch:
         self._releases.refused = None
 
     def _refuse(self, release_id: str | None, error: Exception) -> None:
+        self._releases.refused = self._refusal(release_id, error)
+
+    def _refusal(self, release_id: str | None, error: Exception) -> RefusedRelease:
+        """Count and log why a release is not served."""
         reason = getattr(error, "code", "unreadable" if isinstance(error, OSError) else "load_failed")
         place = f" at {error.path}" if isinstance(error, ConditionError) else ""
         message = f"{reason}{place}: {error}" if reason != "load_failed" else f"{reason}: {type(error).__qualname__}"
-        self._releases.refused = RefusedRelease(release_id, reason, message)
         self._telemetry.release_refusals.labels(reason).inc()
         stack = failure_fields(error) if reason == "load_failed" else {}
         logger.critical("release_refused", extra={"release": release_id, "reason": message, **stack})
+        return RefusedRelease(release_id, reason, message)
 
     async def _look(self) -> Sight:
         return await asyncio.to_thread(self._read)

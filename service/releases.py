@@ -13,9 +13,9 @@ if __name__ == "__main__":
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -38,11 +38,15 @@ logger = logging.getLogger("service.releases")
 
 @dataclass(frozen=True)
 class ServedRelease:
-    """Everything that belongs to one release; a request takes it once and uses nothing else."""
+    """Everything that belongs to one release; a request takes it once and uses nothing else.
+
+    arm_policies: what arms enforce, the policy of all included, for those that enforce more.
+    """
 
     retriever: Retriever
     policy: Condition
     standing_attributes: tuple[str, ...]
+    arm_policies: Mapping[str, Condition] = field(default_factory=dict)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -53,6 +57,10 @@ class ServedRelease:
     def release_id(self) -> str:
         """The id that answers carry."""
         return self.retriever.release.release_id
+
+    def policy_of(self, arm: str | None) -> Condition:
+        """What every list of an arm, or of None, satisfies."""
+        return self.policy if arm is None else self.arm_policies.get(arm, self.policy)
 
     @cached_property
     def instructions(self) -> InstructionCache:
@@ -90,8 +98,11 @@ class RefusedRelease:
 
 
 class Releases:
-    """The release in force, and those before it that are still loaded. Owns the model thread: everything the model does
-    runs there, one call at a time."""
+    """The release in force, those before it that are still loaded, and those of arms.
+
+    in_use: ids of what requests may be answered from; missing: releases that arms name and that could not be
+    loaded. Owns the model thread: everything the model does runs there, one call at a time.
+    """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._max_kept = settings.keep_previous
@@ -100,6 +111,9 @@ class Releases:
         self._executor = ThreadPoolExecutor(1, "model", initializer=torch.set_num_threads, initargs=(1,))
         self._served: ServedRelease | None = None
         self._kept: list[ServedRelease] = []
+        self._pinned: dict[str, ServedRelease] = {}
+        self.missing: dict[str, RefusedRelease] = {}
+        self.in_use: frozenset[str] = frozenset()
         self.refused: RefusedRelease | None = None
 
     @property
@@ -133,6 +147,20 @@ class Releases:
         known = [] if self._served is None else [self._served, *self._kept]
         return next((served for served in known if served.release_id == release_id), None)
 
+    def pin(self, served: ServedRelease) -> None:
+        """Keep a release loaded for arms as long as the process lives."""
+        self._pinned[served.release_id] = served
+        self._mark()
+
+    def pinned(self, release_id: str) -> ServedRelease | None:
+        """A release that an arm answers from, where it could be loaded."""
+        return self._pinned.get(release_id)
+
+    def active(self) -> list[ServedRelease]:
+        """The release in force and those of arms: whatever a request may be answered from."""
+        in_force = [] if self._served is None else [self._served]
+        return in_force + [one for one in self._pinned.values() if one is not self._served]
+
     def put_in_force(self, served: ServedRelease) -> list[ServedRelease]:
         """Serve a loaded release from now on; requests under way end with the one they began with.
 
@@ -142,6 +170,7 @@ class Releases:
         if before is not None:
             self._telemetry.release.remove(before.release_id)
         self._served, self.refused = served, None
+        self._mark()
         self._telemetry.ready.set(1)
         self._telemetry.release.labels(served.release_id).set(1)
         fields = {"release": served.release_id, "items": len(served.catalogue)}
@@ -153,6 +182,9 @@ class Releases:
         kept = [one for one in (*newest, *self._kept) if one is not self._served]
         self._kept = kept[: self._max_kept]
         return kept[self._max_kept :]
+
+    def _mark(self) -> None:
+        self.in_use = frozenset(one.release_id for one in self.active())
 
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function on the model thread. A call cancelled before its turn never runs."""

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.signature import decoded_key
+from service.experiment import Experiment
 
 PREFIX = "REC_"
 # Read by the training commands and the demo; harmless in a shell that also starts the service.
@@ -22,6 +23,7 @@ def _from_json(value: Any) -> Any:
 # NoDecode: read here, so that unreadable JSON is one fault among the others.
 Where = Annotated[dict[str, dict[str, list[str]]], NoDecode, BeforeValidator(_from_json)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)]
+Trial = Annotated[Experiment | None, NoDecode, BeforeValidator(_from_json)]
 
 
 class SettingsError(ValueError):
@@ -77,6 +79,14 @@ class Settings(BaseSettings):
     standing_window_events: int = Field(50, ge=1, le=500)
     standing_attributes: Names = Field((), description='e.g. ["genre"]; empty: whatever instructions are tuned on')
     standing_top_p: int = Field(4, ge=1, le=16)
+
+    experiment: Trial = Field(None, description='{"name": ..., "arms": [{"name": ..., "share": ...}, ...]}')
+    exposure_share: float | None = Field(
+        None, ge=0, le=1, description="of users, whose exposures are logged; unset: all in an experiment, else none"
+    )
+    exposure_stream_requests: int = Field(200_000, ge=1, description="requests kept in the exposure log, about")
+    exposure_retention_s: int = Field(30 * 86_400, ge=60, description="how long an exposure is kept at most")
+    exposure_queue: int = Field(2_000, ge=1, description="requests that wait to be logged; dropped beyond")
 
     state_cache_bytes: int = Field(512 << 20, ge=0, description="memory for user states, per process; 0: none kept")
     max_batch: int = Field(16, ge=1, le=1_024, description="most requests in one call of the model")

@@ -44,20 +44,23 @@ class Slate:
 
 def merge_slate(rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], quotas: Sequence[int], k: int) -> Slate:
     """The merged list. rows, scores: one array per instruction, best first; quotas: 0 for none, at most k in all."""
-    if sum(quotas) > k:
-        raise ValueError(f"expected quotas of at most k = {k} in all, got {sum(quotas)}")
-    if len(rows) == 1:
+    if len(rows) == 1 and quotas[0] <= k:
         return Slate.of(rows[0][:k], scores[0][:k], 0)
     ranked, points = [own.tolist() for own in rows], [own.tolist() for own in scores]
-    owner = _promise(ranked, quotas) if any(quotas) else {}
+    owner = promised_owners(ranked, quotas, k)
     promised = len(owner)
     filled = _fill(ranked, points, owner, k)
     # Without promises the order of filling is the order of turns.
     return _take_turns(ranked, points, owner) if promised else filled
 
 
-def _promise(ranked: Sequence[Sequence[int]], quotas: Sequence[int]) -> dict[int, int]:
-    """row -> instruction: a largest assignment of promised places, each instruction preferring its best items."""
+def promised_owners(ranked: Sequence[Sequence[int]], quotas: Sequence[int], k: int) -> dict[int, int]:
+    """row -> instruction: a largest assignment of promised places, each instruction preferring its best items.
+
+    ranked: rows per instruction, best first. Raises ValueError for quotas of more than k in all.
+    """
+    if sum(quotas) > k:
+        raise ValueError(f"expected quotas of at most k = {k} in all, got {sum(quotas)}")
     owner: dict[int, int] = {}
     for index, quota in enumerate(quotas):
         for _ in range(quota):

@@ -17,6 +17,7 @@ Key = str | bytes
 class CachedUser:
     """One user: the history of a version and a state, that of this history or of one close to it.
 
+    release_id: whose item rows these are; set by the cache.
     state_of: the history that the state was computed for; `is history` where the state can be used as it is.
     wanted: a request asked for this user since his history was last read off the request path.
     """
@@ -27,6 +28,7 @@ class CachedUser:
     state: UserState | None = None
     state_of: UsedHistory | None = None
     wanted: bool = True
+    release_id: str = ""
     num_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +47,8 @@ class CachedUser:
 class StateCache:
     """The least recently used users go first. For the event loop's thread alone.
 
-    It holds users of one release: `serve` another and all are gone. A user forgotten, replaced or evicted while a
+    It holds users of the releases that are served, each user under every one apart: what others were is dropped by
+    `serve`. A user forgotten, replaced or evicted while a
     state is computed for him does not come back: `keep` takes a state only for the very entry that is still here.
     """
 
@@ -53,8 +56,8 @@ class StateCache:
         """`max_bytes`: 0 keeps nothing."""
         self.max_bytes = max_bytes
         self.num_bytes = 0
-        self._users: OrderedDict[Key, CachedUser] = OrderedDict()
-        self._release_id: str | None = None
+        self._users: OrderedDict[tuple[str, Key], CachedUser] = OrderedDict()
+        self._release_ids: frozenset[str] = frozenset()
         self._erasures = 0
         self._telemetry = telemetry
         self._counts = {result: telemetry.state_cache.labels(result) for result in ("hit", "extend", "miss")}
@@ -62,19 +65,19 @@ class StateCache:
     def __len__(self) -> int:
         return len(self._users)
 
-    def serve(self, release_id: str) -> None:
-        """Take users of this release from now on; those of another are dropped."""
-        if release_id != self._release_id:
-            self._release_id = release_id
-            self._clear()
+    def serve(self, release_ids: frozenset[str]) -> None:
+        """Take users of these releases from now on; those of others are dropped."""
+        if release_ids != self._release_ids:
+            self._release_ids = release_ids
+            for user in [one for one in self._users.values() if one.release_id not in release_ids]:
+                self._drop(user)
+            self._measure()
 
     def find(self, release_id: str, key: Key) -> CachedUser | None:
         """What is known of a user under a release."""
-        if release_id != self._release_id:
-            return None
-        user = self._users.get(key)
+        user = self._users.get((release_id, key))
         if user is not None:
-            self._users.move_to_end(key)
+            self._users.move_to_end((release_id, key))
         return user
 
     @property
@@ -87,7 +90,8 @@ class StateCache:
 
         erasures: the count from before the history was read.
         """
-        old = self._users.get(user.key) if release_id == self._release_id else None
+        user.release_id = release_id
+        old = self._users.get((release_id, user.key))
         if old is not None:
             if old.version == user.version and old.version:
                 return old  # read twice at the same time: both requests share the one entry, hence its state
@@ -95,16 +99,16 @@ class StateCache:
                 user.state, user.state_of = old.state, old.state_of
                 user.measure()
             self._drop(old)
-        fresh = release_id == self._release_id and erasures == self._erasures
+        fresh = release_id in self._release_ids and erasures == self._erasures
         if fresh and user.num_bytes <= self.max_bytes:
-            self._users[user.key] = user
+            self._users[release_id, user.key] = user
             self.num_bytes += user.num_bytes
         self._shrink()
         return user
 
     def keep(self, user: CachedUser, state: UserState, state_of: UsedHistory) -> None:
         """Keep a computed state with the user it was computed for, where he is still known."""
-        if self._users.get(user.key) is not user:
+        if self._users.get((user.release_id, user.key)) is not user:
             return
         user.state, user.state_of = state, state_of
         self.num_bytes -= user.num_bytes
@@ -115,10 +119,11 @@ class StateCache:
     def forget(self, key: Key) -> None:
         """Erase a user, and anything of him that is being read or computed right now."""
         self._erasures += 1
-        user = self._users.get(key)
-        if user is not None:
-            self._drop(user)
-            self._measure()
+        for release_id in self._release_ids:
+            user = self._users.get((release_id, key))
+            if user is not None:
+                self._drop(user)
+        self._measure()
 
     def count(self, previous: UserState | None, state: UserState | None) -> None:
         """Count what a request's state cost: nothing (hit), the newest events (extend) or a full pass (miss)."""
@@ -137,13 +142,8 @@ class StateCache:
         self._measure()
 
     def _drop(self, user: CachedUser) -> None:
-        del self._users[user.key]
+        del self._users[user.release_id, user.key]
         self.num_bytes -= user.num_bytes
-
-    def _clear(self) -> None:
-        self._users.clear()
-        self.num_bytes = 0
-        self._measure()
 
     def _measure(self) -> None:
         self._telemetry.state_cache_bytes.set(self.num_bytes)

@@ -84,6 +84,7 @@ class Telemetry:
             self.events.labels(result)
         self._describe_states(registry)
         self._describe_artwork(registry)
+        self._describe_experiment(registry)
 
     def _describe_states(self, registry: CollectorRegistry) -> None:
         """User states and the batches that compute them."""
@@ -147,3 +148,21 @@ class Telemetry:
                 self.artwork_answers.labels(operation, second_stage)
         for result in ("new", "replaced"):
             self.artwork_additions.labels(result)
+
+    def _describe_experiment(self, registry: CollectorRegistry) -> None:
+        """Arms, whose names come from the settings, and the log of what they showed."""
+        self.arm_answers = Counter("rec_arm_answers_total", "Lists answered, by arm", ("arm",), registry=registry)
+        self.arm_stand_ins = Counter(
+            "rec_arm_stand_ins_total",
+            "Lists that the control answered because the arm's release is not loaded",
+            ("arm",),
+            registry=registry,
+        )
+        self.exposures = Counter(
+            "rec_exposures_total",
+            "Requests for the exposure log: written, erased with their user, dropped (queue), failed (store)",
+            ("result",),
+            registry=registry,
+        )
+        for result in ("written", "erased", "dropped", "failed"):
+            self.exposures.labels(result)

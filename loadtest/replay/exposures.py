@@ -23,7 +23,8 @@ REQUIRED: dict[str, pl.DataType] = {
     # 1 is the first place of the slate.
     "position": pl.Int64(),
     "item_id": pl.String(),
-    # P(this item at this position | request) under the policy that logged the row: in (0, 1].
+    # P(this item at this position | request) under the policy that logged the row: in (0, 1]. Where the slate was drawn
+    # place by place, as the service does: given the places above, so that a slate's probability is the product.
     "propensity": pl.Float64(),
     # The outcome, from 0 to the largest reward that the caller names.
     "reward": pl.Float64(),

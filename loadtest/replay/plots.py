@@ -40,6 +40,32 @@ def support_plot(found: Evaluation) -> str:
         return _svg(figure)
 
 
+def histograms_plot(values: dict[str, list[float]], label: str, bins: int = 20) -> str:
+    """How often values between 0 and 1 come, one panel per name."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 2.2), layout="constrained")
+        panels = figure.subplots(1, len(values), sharey=True, squeeze=False)[0]
+        for axes, (name, own) in zip(panels, values.items(), strict=True):
+            axes.hist(own, bins=bins, range=(0, 1), color="tab:blue")
+            axes.set_xlabel(name)
+        panels[0].set_ylabel(label)
+        return _svg(figure)
+
+
+def latencies_plot(values: dict[str, list[float]]) -> str:
+    """Latencies in ms by the share of requests that are at least as fast."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 2.4), layout="constrained")
+        axes = figure.add_subplot()
+        for name, own in values.items():
+            axes.plot(np.sort(own), np.arange(1, len(own) + 1) / max(1, len(own)), label=name)
+        axes.set_xscale("log")
+        axes.set_xlabel("ms")
+        axes.set_ylabel("share of requests")
+        axes.legend()
+        return _svg(figure)
+
+
 def _intervals_plot(rows: dict[str, Interval], label: str, margin: float | None) -> str:
     shown = {name: one for name, one in rows.items() if np.isfinite([one.value, one.low, one.high]).all()}
     with matplotlib.rc_context(STYLE):

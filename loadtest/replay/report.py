@@ -10,12 +10,9 @@ from loadtest.replay.estimators import ESTIMATORS
 from loadtest.replay.evaluation import Evaluation, as_json
 from loadtest.replay.intervals import Interval
 from loadtest.replay.overlap import Overlap
+from loadtest.replay.page import document, listing, table
 from loadtest.replay.plots import differences_plot, support_plot, values_plot
 from loadtest.replay.verdict import RULES
-
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
-table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:left}
-svg{max-width:100%;height:auto}.verdict{font-size:1.5em;font-weight:600}"""
 
 
 def report_of(found: Evaluation, about: dict[str, Any]) -> dict[str, Any]:
@@ -62,20 +59,20 @@ def page(found: Evaluation, report: dict[str, Any]) -> str:
     parts = [
         f"<h1>{escape(found.policy)} against {escape(found.baseline)}</h1>",
         f'<p class="verdict">{escape(found.verdict.outcome)}</p>',
-        _list(found.verdict.reasons),
+        listing(found.verdict.reasons),
         differences_plot(found),
         "<h2>Estimates</h2>",
-        _table(["estimator", "source", "policy", "baseline", "difference"], estimates),
+        table(["estimator", "source", "policy", "baseline", "difference"], estimates),
         values_plot(found),
         "<h2>Anytime-valid</h2>",
-        _table(["what", "interval"], [[name, _shown(one)] for name, one in found.anytime.items()]),
+        table(["what", "interval"], [[name, _shown(one)] for name, one in found.anytime.items()]),
         "<h2>Support</h2>",
-        _table(
+        table(
             ["side", "rows", "matched", "effective", "unsupported", "max weight", "heaviest row", "clipped"], overlaps
         ),
         support_plot(found),
         "<h2>Guardrails and assignment</h2>",
-        _table(
+        table(
             ["guardrail", "policy", "baseline", "rule", "holds"],
             [
                 [one.name, f"{one.policy:.4g}", f"{one.baseline:.4g}", one.rule, "no" if one.broken else "yes"]
@@ -84,13 +81,11 @@ def page(found: Evaluation, report: dict[str, Any]) -> str:
         ),
         _assignment(found),
         "<h2>Rules of the verdict</h2>",
-        _list(report["rules"]),
+        listing(report["rules"]),
         "<h2>Data</h2>",
-        _table(["what", "value"], [*asked, *([key, json.dumps(value)] for key, value in window.items())]),
+        table(["what", "value"], [*asked, *([key, json.dumps(value)] for key, value in window.items())]),
     ]
-    title = f"<title>{escape(found.policy)}: {escape(found.verdict.outcome)}</title>"
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8">{title}<style>{STYLE}</style>'
-    return "\n".join([head, *parts, "</html>", ""])
+    return document(f"{found.policy}: {found.verdict.outcome}", parts)
 
 
 def _support(name: str, one: Overlap) -> list[str]:
@@ -116,16 +111,6 @@ def _assignment(found: Evaluation) -> str:
 
 def _shown(one: Interval) -> str:
     return f"{one.value:.5g} [{one.low:.5g}, {one.high:.5g}]"
-
-
-def _table(titles: list[str], rows: list[list[str]]) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>\n{body}</table>"
-
-
-def _list(lines: list[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
 def _day(time_s: float) -> str:

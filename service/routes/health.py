@@ -8,7 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from service.artwork.releases import ArtworkReleases
 from service.assembly import service_of
+from service.experiment import Arm
 from service.openapi import problems
+from service.releases import Releases
 
 router = APIRouter()
 
@@ -68,12 +70,22 @@ class ReadyWithoutRecommender:
     status: Literal["ready"] = "ready"
 
 
+class ArmReady:
+    """One arm of the experiment. release: that it answers from; missing: why it has none, so that control stands in."""
+
+    name: str
+    share: float
+    release: str
+    missing: str | None
+
+
 @dataclass(frozen=True)
 class Ready:
     """A release is loaded and warmed up; runtime is what reads histories, chosen from runtimes.
 
     kept: earlier releases that are loaded still, newest first; refused: a newer one that may not replace this one;
     artwork: the covers, null where REC_ARTWORK_ROOT is not set.
+    experiment: its name, arms: empty where there is none.
     """
 
     release: str
@@ -86,6 +98,8 @@ class Ready:
     kept: list[str]
     refused: Refused | None
     artwork: ReadyArtwork | None
+    experiment: str | None
+    arms: list[ArmReady]
     status: Literal["ready"] = "ready"
 
 
@@ -114,7 +128,7 @@ async def ready(request: Request) -> Response:
     if alone and covers is not None:
         return Response(orjson.dumps(ReadyWithoutRecommender(covers)), media_type="application/json")
     served = service.releases.served
-    retriever, refused = served.retriever, service.releases.refused
+    retriever, refused, experiment = served.retriever, service.releases.refused, service.settings.experiment
     document = Ready(
         served.release_id,
         retriever.simulated,
@@ -126,6 +140,8 @@ async def ready(request: Request) -> Response:
         service.releases.kept,
         None if refused is None else Refused(refused.release_id, refused.reason, refused.message),
         covers,
+        None if experiment is None else experiment.name,
+        [_arm(arm, service.releases) for arm in experiment.arms] if experiment is not None else [],
     )
     return Response(orjson.dumps(document), media_type="application/json")
 
@@ -152,3 +168,9 @@ def _artwork(releases: ArtworkReleases, alone: bool) -> ReadyArtwork | None:
         served.networks.sight.blind,
         releases.refused,
     )
+
+
+def _arm(arm: Arm, releases: Releases) -> ArmReady:
+    missing = None if arm.release is None else releases.missing.get(arm.release)
+    release = arm.release if arm.release is not None and missing is None else releases.served.release_id
+    return ArmReady(arm.name, arm.share, release, None if missing is None else missing.message)

@@ -33,10 +33,11 @@ class UserHistory:
 
 @dataclass(frozen=True)
 class Deleted:
-    """How many events were forgotten."""
+    """How many events were forgotten, and how many logged requests."""
 
     user_id: str
     deleted_events: int
+    deleted_exposures: int
 
 
 @router.get(
@@ -66,8 +67,9 @@ async def read_history(request: Request, user_id: UserId) -> Response:
     responses={200: {"model": Deleted, "description": "forgotten"}, **problems(422, 503)},
 )
 async def delete_history(request: Request, user_id: UserId) -> Response:
-    """Delete history and standing instructions at once and tell the trainer; repeating it is harmless."""
+    """Delete history, standing instructions and logged exposures at once and tell the trainer; may be repeated."""
     service, exchange = service_of(request)
     exchange.notes["user"] = service.user_hash(user_id)
     deleted = await service.cached_users.delete(user_id)
-    return Response(orjson.dumps(Deleted(user_id, deleted)), media_type="application/json")
+    exposures = await service.exposures.forget(user_id)
+    return Response(orjson.dumps(Deleted(user_id, deleted, exposures)), media_type="application/json")

@@ -60,7 +60,7 @@ class Bench:
         self.telemetry = Telemetry()
         self.releases = Releases(settings, self.telemetry)
         self.cache = StateCache(1 << 20, self.telemetry)
-        self.cache.serve("r")
+        self.cache.serve(frozenset({"r"}))
         self.batcher = Batcher(settings, self.telemetry, self.releases, self.cache)
         self.model = Model()
         self.served = SimpleNamespace(retriever=self.model)

@@ -35,7 +35,8 @@ def test_every_character_survives():
     document = json.loads(json_answer(made))
     assert document["items"] == [item(place) for place in PLACES]
     assert [*document] == [
-        *("request_id", "release", "source", "source_reason", "simulated", "mode", "instructions", "items", "groups"),
+        *("request_id", "release", "source", "source_reason", "arm", "arm_assigned_by"),
+        *("simulated", "mode", "instructions", "items", "groups"),
         *("eligible", "ignored_items", "ignored_items_total", "history_events_used", "history_source", "took_ms"),
         "warnings",
     ]

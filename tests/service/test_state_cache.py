@@ -20,7 +20,7 @@ def state(of):
 @pytest.fixture
 def cache():
     cache = StateCache(1 << 20, Telemetry())
-    cache.serve("r1")
+    cache.serve(frozenset({"r1"}))
     return cache
 
 
@@ -34,9 +34,9 @@ def test_a_user_is_found_under_his_release_alone(cache):
     assert cache.find("r2", "u") is None
     assert cache.put("r2", CachedUser("v", b"1", history(1)), cache.erasures).key == "v"
     assert cache.find("r1", "v") is None
-    cache.serve("r1")
+    cache.serve(frozenset({"r1"}))
     assert cache.find("r1", "u") is user
-    cache.serve("r2")
+    cache.serve(frozenset({"r2"}))
     assert (len(cache), cache.num_bytes, cache.find("r2", "u")) == (0, 0, None)
     cache.keep(user, state(user.history), user.history)
     assert len(cache) == 0
@@ -72,7 +72,7 @@ def test_the_bound_holds_and_the_least_recently_used_go_first():
     telemetry = Telemetry()
     size = CachedUser("u", b"1", history(1, 2)).num_bytes
     cache = StateCache(3 * size, telemetry)
-    cache.serve("r1")
+    cache.serve(frozenset({"r1"}))
     for key in "abc":
         put(cache, key)
     cache.find("r1", "a")
@@ -93,7 +93,7 @@ def test_the_bound_holds_and_the_least_recently_used_go_first():
 
 def test_a_bound_of_zero_keeps_nothing():
     cache = StateCache(0, Telemetry())
-    cache.serve("r1")
+    cache.serve(frozenset({"r1"}))
     user = put(cache)
     cache.keep(user, state(user.history), user.history)
     assert (len(cache), cache.num_bytes) == (0, 0)

@@ -16,6 +16,8 @@ def test_live_and_ready(running):
         "runtimes": [],
         "kept": [],
         "refused": None,
+        "experiment": None,
+        "arms": [],
     }
 
 

@@ -20,7 +20,10 @@ def test_forgetting(running, redis_server):
     running.ingest(*(play(one, item, NOW_S) for one in (user, other) for item in ids[:3]))
     assert running.client.get(f"/users/{user}/history").json()["standing_instructions"]
     answer = running.client.delete(f"/users/{user}/history")
-    assert (answer.status_code, answer.json()) == (200, {"user_id": user, "deleted_events": 3})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"user_id": user, "deleted_events": 3, "deleted_exposures": 0},
+    )
     assert running.client.delete(f"/users/{user}/history").json()["deleted_events"] == 0
     assert running.client.get(f"/users/{user}/history").json()["events"] == []
     assert running.answer(user_id=user)["source"] == "cold_start"
