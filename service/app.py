@@ -27,12 +27,29 @@ from service.errors import (
 from service.exchange import ExchangeMiddleware
 from service.logs import failure_fields
 from service.openapi import complete
-from service.routes import attributes, events, health, items, metrics, recommend, users
+from service.routes import (
+    artwork_map,
+    attributes,
+    events,
+    hand_model,
+    hand_points,
+    hand_pose,
+    hand_stream,
+    health,
+    items,
+    metrics,
+    pages,
+    recommend,
+    users,
+)
 from service.settings import Settings
 from service.shortcut import Shortcut
 
 logger = logging.getLogger("service.app")
-ROUTES = (recommend, events, users, items, attributes, health, metrics)
+ROUTES = (
+    *(recommend, events, users, items, attributes, artwork_map, hand_model, hand_points, hand_pose, hand_stream),
+    *(health, metrics, pages),
+)
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
 
 
@@ -72,10 +89,11 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
             else:
                 await service.watch.follow()
 
-        watching = asyncio.create_task(watch())
+        tasks = {asyncio.create_task(watch()), asyncio.create_task(service.hands.follow())}
         yield
-        watching.cancel()
-        await asyncio.wait({watching})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         await service.close()
 
     app = Application(title="Climber-Pilot Serving", version="0.1.0", lifespan=lifespan, redirect_slashes=False)

@@ -10,6 +10,8 @@ from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.fallback import Fallback
+from service.hands import Hands
+from service.item_maps import ItemMaps
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
@@ -42,6 +44,8 @@ class Service:
     events: EventStore
     fallback: Fallback
     pipeline: Pipeline
+    hands: Hands
+    maps: ItemMaps
 
     @classmethod
     def assemble(cls, settings: Settings) -> "Service":
@@ -71,11 +75,15 @@ class Service:
             events=EventStore(store, settings),
             fallback=fallback,
             pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
+            hands=Hands(settings, telemetry),
+            maps=ItemMaps(settings),
         )
 
     async def close(self) -> None:
         """Give back threads and connections."""
         self.nearline.close()
+        self.hands.close()
+        self.maps.close()
         self.watch.close()
         self.releases.close()
         self.fallback.close()

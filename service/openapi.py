@@ -12,13 +12,14 @@ from pydantic.json_schema import JsonSchemaMode
 
 from service.answer import RecommendationColumns
 from service.errors import PROBLEM_JSON
+from service.hand_request import HandFrames, MapPlace
 from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
 from service.request import IngestRequest, RecommendRequest
 from service.request_columns import RecommendColumns
 from service.settings import Settings
 
-_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest)
+_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, HandFrames, MapPlace)
 _REF = "#/components/schemas/{model}"
 _MEANING = {
     400: "the body is not JSON",
@@ -30,6 +31,7 @@ _MEANING = {
     422: "a field is missing, wrong or contradicts another; `errors` names it",
     503: "not ready, overloaded, or the history store is away; see retry-after",
 }
+NO_HAND = {"t": 0.0, "mirrored": True, "handedness": "right", "width": 640, "height": 480, "landmarks": None}
 _COLUMN_OF = {"item_ids": "item_id", "event_times_s": "event_time_s"}
 _FIELD_ERROR = {
     "type": "object",
@@ -124,6 +126,8 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
         ("/recommend", JSON, recommend),
         ("/recommend", COLUMNS, as_columns),
         ("/events", JSON, {"one_play": {"events": [event]}}),
+        ("/hands/embed", JSON, {"no_hand_seen": {"frames": [NO_HAND]}}),
+        ("/hands/decode", JSON, {"middle_of_the_map": {"x": 0.5, "y": 0.5}}),
     ):
         content = paths[path]["post"]["requestBody"]["content"][media_type]
         content["examples"] = {name: {"value": value} for name, value in examples.items()}

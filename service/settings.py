@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     inline_ms: float = Field(3, ge=0, description="kept states: model calls up to this long skip the model thread")
     max_queue: int = Field(256, ge=1, description="requests that wait for the model; answered with 503 beyond")
 
+    hands_root: Path | None = Field(None, description="directory of hand-pose releases; unset: no hand control")
+    hands_tracker_dir: Path | None = Field(None, description="files of a hand tracker for browsers; unset: no camera")
+    max_map_items: int = Field(20_000, ge=1, le=200_000, description="items laid out on the map, the most popular")
+
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")
 
