@@ -1,5 +1,6 @@
 """ItemMaps: the items of a release laid out in the unit square, made once per release on a thread of its own."""
 
+import asyncio
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from service.settings import Settings
 REGIONS = 5
 # How often a value must be more frequent in a region than everywhere to name it.
 LEAST_LIFT = 1.2
+LONGEST_WAIT_S = 5
 Space = Literal["item_vectors", "cover_embeddings"]
 
 
@@ -85,22 +87,25 @@ class LaidOut:
 
 
 class ItemMaps:
-    """The map of the release in force; the first question begins it, those before it is ready get MapNotReadyError."""
+    """The map of the release in force; the first question begins it, and questions wait for it a little while."""
 
     def __init__(self, settings: Settings) -> None:
         self._most = settings.max_map_items
         self._executor = ThreadPoolExecutor(1, "map", initializer=torch.set_num_threads, initargs=(1,))
-        self._asked: str | None = None
+        self._asked: tuple[Space, str] | None = None
         self._future: Future[LaidOut] | None = None
 
-    def of(self, source: MapSource) -> LaidOut:
-        """The map of a source; raises MapNotReadyError while it is being laid out."""
-        if self._future is None or self._asked != source.release_id:
-            self._asked = source.release_id
-            self._future = self._executor.submit(self._made, source)
-        if not self._future.done():
-            raise MapNotReadyError(f"the items of release {source.release_id} are being laid out")
-        return self._future.result()
+    async def of(self, source: MapSource) -> LaidOut:
+        """The map of a source; raises MapNotReadyError where it takes longer to lay out than a client should wait."""
+        asked = (source.space, source.release_id)
+        if self._future is None or self._asked != asked:
+            self._asked, self._future = asked, self._executor.submit(self._made, source)
+        # Shielded: who leaves does not end it for the others.
+        waiting = asyncio.shield(asyncio.wrap_future(self._future))
+        try:
+            return await asyncio.wait_for(waiting, LONGEST_WAIT_S)
+        except TimeoutError:
+            raise MapNotReadyError(f"the items of release {source.release_id} are being laid out") from None
 
     def close(self) -> None:
         """Let the thread end; what waits for it is dropped."""

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
 
     hands_root: Path | None = Field(None, description="directory of hand-pose releases; unset: no hand control")
     hands_tracker_dir: Path | None = Field(None, description="files of a hand tracker for browsers; unset: no camera")
-    max_map_items: int = Field(20_000, ge=1, le=200_000, description="items laid out on the map, the most popular")
+    max_map_items: int = Field(4_000, ge=1, le=20_000, description="items laid out on the map, the most popular")
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")

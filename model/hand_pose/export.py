@@ -23,7 +23,7 @@ PROBES = 256
 
 
 def export_release(checkpoint: Path, root: Path, report: dict[str, Any] | None = None) -> Release:
-    """Write a release of the checkpoint under `root`, the current one from now on; ValueError where the graph differs."""
+    """Write a release of the checkpoint under `root` and put it in force; ValueError where the graph differs."""
     loaded = load_checkpoint(checkpoint)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / GRAPH_FILE

@@ -54,7 +54,7 @@ class Layout:
         try:
             lowest, width, x, y = (np.asarray(arrays[name], dtype=np.float64) for name in ("lowest", "width", "x", "y"))
             evenness = float(arrays["evenness"])  # type: ignore[arg-type]
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"expected lowest, width, x, y and evenness of a layout, got {error!r}") from None
         sizes_fit = lowest.shape == width.shape == (2,) and x.shape == (KNOTS,) and y.shape[1:] == (KNOTS,)
         if not sizes_fit or (width <= 0).any() or (np.diff(x) < 0).any() or (np.diff(y) < 0).any():

@@ -21,8 +21,8 @@ class Frames(NamedTuple):
 def loss(network: HandPoseNetwork, frames: Frames, objective: ObjectiveConfig) -> Tensor:
     """L = |x' - x|^2 / 80 + kl_weight KL + anti_jitter_weight L_aj, codes in units of their common deviation.
 
-    Inferred: the paper names the anti-jitter term without giving its form. One unit for all values, because in their own
-    deviations joints that hardly move count as much as those that do, and held-back hands are decoded worse.
+    Inferred: the paper names the anti-jitter term without giving its form. One unit for all values: in their own
+    deviations joints that hardly move would count as much as those that do, and held-back hands are decoded worse.
     """
     gaussian = network.encode(torch.cat((frames.seen, frames.seen_next)))
     target = torch.cat((frames.clean, frames.clean_next))

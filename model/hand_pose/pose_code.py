@@ -102,7 +102,7 @@ def _palm_frames(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows side, up, normal of each palm [B, 3, 3], and whether there is one [B]."""
     up, long_palm = _unit(points[:, MIDDLE_ROOT] - points[:, WRIST])
     normal, wide_palm = _unit(np.cross(points[:, INDEX_ROOT] - points[:, LITTLE_ROOT], up))
-    return np.stack((np.cross(up, normal), up, normal), axis=1), long_palm & wide_palm
+    return np.stack((np.cross(up, normal), up, normal), axis=1), np.asarray(long_palm & wide_palm)
 
 
 def _bone_directions(points: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

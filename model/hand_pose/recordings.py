@@ -35,7 +35,8 @@ class Stretch:
 @dataclass(frozen=True)
 class _Source:
     """How a file tells its frames. scale: what takes x, y and z to image widths (the aspect ratio is an estimate that
-    makes bone lengths most constant; no source states it). real_time: clock is in seconds, else in frames at 30 a second.
+    makes bone lengths most constant; no source states it). real_time: clock is in seconds,
+    else in frames at 30 a second.
     """
 
     file: str

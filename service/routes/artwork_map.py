@@ -68,13 +68,13 @@ class NearestAnswer:
     summary="Lay the items out in a plane",
     responses={200: {"model": MapAnswer, "description": "the map"}, **problems(422, 503)},
 )
-async def read_map(request: Request, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 2_000) -> Response:
+async def read_map(request: Request, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED) -> Response:
     """Places of the most popular items in the unit square, and what its regions hold.
 
     Covers lie where their embeddings are alike once a release of them is served; until then items lie where their
     vectors of the recommender are alike, and `space` says so.
     """
-    laid_out = _laid_out(request)
+    laid_out = await _laid_out(request)
     count = min(limit, len(laid_out.items.rows))
     catalogue = laid_out.source.catalogue
     listed = zip(
@@ -107,7 +107,7 @@ async def nearest_on_map(
     k: Annotated[int, Query(ge=1, le=MAX_NEAREST)] = 12,
 ) -> Response:
     """The k items nearest to a place, with distance and reason."""
-    laid_out = _laid_out(request)
+    laid_out = await _laid_out(request)
     catalogue = laid_out.source.catalogue
     entries, distances = laid_out.items.nearest((x, y), k)
     items = []
@@ -123,6 +123,6 @@ async def nearest_on_map(
     return Response(orjson.dumps(answer), media_type="application/json")
 
 
-def _laid_out(request: Request) -> LaidOut:
+async def _laid_out(request: Request) -> LaidOut:
     service, _ = service_of(request)
-    return service.maps.of(RecommenderItems(service.releases.served))
+    return await service.maps.of(RecommenderItems(service.releases.served))

@@ -10,8 +10,7 @@ import { MapView } from "./map_view.js";
 import { Camera, Replay, readRecording } from "./tracker.js";
 import { Trial } from "./trial.js";
 
-const LISTED = 2000;
-const SHOWN_NEAR = 8;
+const SHOWN_NEAR = 6;
 const STEP = 0.02;
 const LARGE_STEP = 0.1;
 const DWELL_S = 0.6;
@@ -51,7 +50,7 @@ function showAround() {
   if (nearest === view.chosen) return;
   view.choose(nearest);
   const tile = make("div", { class: "tile", "aria-hidden": "true" }, initials(titleOf(nearest)));
-  tile.style.background = `hsl(${hue(nearest.item_id)} 45% var(--tile-light))`;
+  tile.style.setProperty("--hue", hue(nearest.item_id));
   const region = view.map.regions[nearest.cluster]?.name;
   find("#under").replaceChildren(
     tile,
@@ -239,7 +238,7 @@ function pressed(event) {
 }
 
 async function loadMap() {
-  const { body } = await askUntilReady(`/artwork/map?limit=${LISTED}`, (problem) => {
+  const { body } = await askUntilReady("/artwork/map", (problem) => {
     find("#standing").textContent = problem.message;
   });
   view = new MapView(body, find("#items"));

@@ -4,7 +4,6 @@ import { ask, askUntilReady } from "./api.js";
 import { find, hue, initials, make, showProblem } from "./element.js";
 import { Instructions } from "./instructions.js";
 
-const KNOWN_ITEMS = 2000;
 const SOURCES = {
   model: "the model",
   cold_start: "popular items: no usable history",
@@ -109,7 +108,7 @@ function asked() {
 function card(item) {
   const title = item.title || item.item_id;
   const tile = make("div", { class: "tile", "aria-hidden": "true" }, initials(title));
-  tile.style.background = `hsl(${hue(item.item_id)} 45% var(--tile-light))`;
+  tile.style.setProperty("--hue", hue(item.item_id));
   const values = Object.values(item.attributes).flat().slice(0, 4).join(", ");
   titles.set(item.item_id, title);
   return make(
@@ -195,7 +194,7 @@ async function recommend(event) {
 }
 
 async function learnItems() {
-  const { body } = await askUntilReady(`/artwork/map?limit=${KNOWN_ITEMS}`, (problem) => {
+  const { body } = await askUntilReady("/artwork/map", (problem) => {
     find("#told").textContent = problem.message;
   });
   for (const item of body.items) {

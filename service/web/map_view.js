@@ -45,7 +45,9 @@ export class MapView {
   }
 
   #tile(pen, item, side, size, dark) {
-    pen.fillStyle = `hsl(${hue(item.item_id)} ${dark ? "38% 42%" : "42% 58%"})`;
+    // By region, so that areas show; a little lighter or darker by item, so that neighbours stand apart.
+    const lightness = (dark ? 38 : 56) + (hue(item.item_id) % 12);
+    pen.fillStyle = `hsl(${hue(this.map.regions[item.cluster].name)} 34% ${lightness}%)`;
     pen.beginPath();
     pen.roundRect(item.x * side - size / 2, item.y * side - size / 2, size, size, size / 6);
     pen.fill();

@@ -56,7 +56,7 @@ def trials(checkpoint: Checkpoint, condition: Condition, held_back: list[Stretch
     still = [one for one in held_back if one.recording.startswith(STILL)] or held_back
     shake = [jitter_of(one) for one in code_stretches(still) if len(one) * FRAME_S > LIMIT_S]
     places = _places(checkpoint, codes)
-    found = []
+    found: list[Trial] = []
     while len(found) < TARGETS:
         start, target = random.integers(len(codes), size=2)
         hand = Hand(condition.error, shake[random.integers(len(shake))])
