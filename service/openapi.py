@@ -137,6 +137,8 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
         ("/users/{user_id}/history", "delete", "ada"),
     ):
         paths[path][method]["parameters"][0]["example"] = value
+    for coordinate in paths["/artwork/map/nearest"]["get"]["parameters"][:2]:
+        coordinate["example"] = 0.5
 
 
 def _instructions(served: ServedRelease) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from service.openapi import problems
 
 router = APIRouter()
 MAX_LISTED, MAX_NEAREST = 20_000, 100
-Coordinate = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="0 to 1", examples=[0.5])]
+Coordinate = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="0 to 1")]
 
 
 @dataclass(frozen=True)

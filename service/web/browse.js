@@ -197,6 +197,7 @@ function startTrial() {
     showTrial();
   });
   find("#trial").textContent = "Start again";
+  find("#map").scrollIntoView({ block: "nearest" });
   showTrial();
   moveTo(state.place, state.source);
 }

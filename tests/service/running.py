@@ -112,7 +112,7 @@ class RunningService:
 def serving(settings, ready=True):
     """Serve an application over HTTP while the with-statement lasts."""
     app = create_app(settings)
-    config = uvicorn.Config(guarded(app), "127.0.0.1", 0, log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(guarded(app), "127.0.0.1", 0, log_config=None, access_log=False, ws="websockets-sansio")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
