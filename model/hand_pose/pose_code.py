@@ -102,12 +102,12 @@ def _palm_frames(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows side, up, normal of each palm [B, 3, 3], and whether there is one [B]."""
     up, long_palm = _unit(points[:, MIDDLE_ROOT] - points[:, WRIST])
     normal, wide_palm = _unit(np.cross(points[:, INDEX_ROOT] - points[:, LITTLE_ROOT], up))
-    return np.stack((np.cross(up, normal), up, normal), axis=1), np.asarray(long_palm & wide_palm)
+    return np.stack((np.cross(up, normal), up, normal), axis=1), long_palm & wide_palm
 
 
 def _bone_directions(points: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bones, long_enough = _unit(points[:, 1:] - points[:, _parents()])
-    return np.einsum("bki,bji->bkj", bones, frame), long_enough.all(axis=-1)
+    return np.einsum("bki,bji->bkj", bones, frame), np.logical_and.reduce(long_enough, axis=-1)
 
 
 def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

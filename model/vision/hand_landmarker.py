@@ -79,7 +79,7 @@ class HandLandmarker:
 
 
 def assemble(wheel: Path, out: Path) -> Path:
-    """Write the task file and its manifest into `out`; the manifest's path. PartError where the wheel lacks a network."""
+    """Write the task file and its manifest into `out`; PartError where a network is lacking. The manifest's path."""
     task = io.BytesIO()
     try:
         with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(task, "w", zipfile.ZIP_STORED) as target:
