@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from model.hand_pose.cursor import Cursor
 from model.hand_pose.inference import HandPose
 from model.release import ReleaseError, current_release
 from service.errors import HandsUnavailableError, OverloadedError
@@ -15,6 +17,7 @@ from service.settings import Settings
 from service.telemetry import Telemetry
 
 MAX_WAITING = 64
+MAX_STREAMS = 64
 NOT_SET = "expected REC_HANDS_ROOT to name a folder of hand-pose releases, and the operator has set none"
 Result = TypeVar("Result")
 logger = logging.getLogger("service.hands")
@@ -31,6 +34,8 @@ class Hands:
         self._telemetry = telemetry
         self._executor = ThreadPoolExecutor(1, "hands")
         self._waiting = 0
+        self._streams = 0
+        telemetry.hand_streams.set_function(lambda: self._streams)
         self._pose: HandPose | None = None
         self._refused: str | None = None
         self._tried: Path | None = None
@@ -61,6 +66,18 @@ class Hands:
             return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
         finally:
             self._waiting -= 1
+
+    @contextmanager
+    def stream(self) -> Iterator[Cursor]:
+        """A cursor for one open stream; raises OverloadedError where too many are open."""
+        cursor = self.pose.cursor()
+        if self._streams >= MAX_STREAMS:
+            raise OverloadedError(f"{self._streams} streams of hands are open already")
+        self._streams += 1
+        try:
+            yield cursor
+        finally:
+            self._streams -= 1
 
     def count(self, state: str) -> None:
         """Count an answered frame by what the cursor did."""

@@ -11,7 +11,7 @@ import torch
 
 from model.hand_pose.checkpoint import Checkpoint, load_checkpoint
 from model.hand_pose.cursor import Cursor, Steps
-from model.hand_pose.measures import NEIGHBOURS, cells_used, jitter, lag_s, trustworthiness
+from model.hand_pose.measures import cells_used, jitter, lag_s, trustworthiness
 from model.hand_pose.pose_code import bone_angles, pose_codes
 from model.hand_pose.recordings import Stretch, load_stretches, split
 
@@ -34,7 +34,7 @@ class Paths:
 
 
 def figures(checkpoint: Checkpoint, stretches: list[Stretch]) -> dict[str, float]:
-    """Reconstruction, map and cursor over stretches that were not trained on."""
+    """Reconstruction, map and cursor over stretches that were not trained on; at least 45 frames of them."""
     poses = pose_codes(np.concatenate([stretch.points for stretch in stretches]))
     codes = torch.from_numpy(poses.codes[poses.usable])
     with torch.inference_mode():
@@ -48,9 +48,7 @@ def figures(checkpoint: Checkpoint, stretches: list[Stretch]) -> dict[str, float
         "mean_pose_mse": float(spread),
         "bone_angle_deg": float(bone_angles(decoded.numpy(), codes.numpy()).mean()),
         "cells_used": cells_used(places),
-        "trustworthiness": trustworthiness(codes.numpy()[some], places[some])
-        if len(some) >= 3 * NEIGHBOURS
-        else float("nan"),
+        "trustworthiness": trustworthiness(codes.numpy()[some], places[some]),
         **cursor_figures(checkpoint, paths(checkpoint, stretches)),
     }
 

@@ -6,8 +6,9 @@ import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
+from model.hand_pose.cursor import Cursor
 from service.assembly import Service
-from service.errors import HandsUnavailableError, InvalidRequestError, OverloadedError, ServiceError, field_errors
+from service.errors import InvalidRequestError, ServiceError, UnavailableError, field_errors
 from service.hand_request import HandFrame, HandPoint
 
 router = APIRouter()
@@ -23,35 +24,43 @@ async def hand_stream(socket: WebSocket) -> None:
     service: Service = socket.app.state.service
     await socket.accept()
     try:
-        cursor = service.hands.pose.cursor()
-    except HandsUnavailableError as error:
+        with service.hands.stream() as cursor:
+            while (text := await _frame(socket)) is not None:
+                await _answer(socket, service, cursor, text)
+    except UnavailableError as error:
         await _refuse(socket, service, error)
         await socket.close(TRY_LATER)
+    except WebSocketDisconnect:
         return
-    service.telemetry.hand_streams.inc()
+
+
+async def _frame(socket: WebSocket) -> str | None:
+    """The next message; None once the stream is closed, by the client, or here where it does not keep to the rules."""
     try:
-        while True:
-            text = await asyncio.wait_for(socket.receive_text(), IDLE_S)
-            try:
-                frame = HandFrame.model_validate_json(text)
-                (point,) = await service.hands.run(
-                    service.hands.pose.follow, [(frame.t, frame.landmark_frame())], cursor
-                )
-            except ValidationError as error:
-                await _refuse(socket, service, InvalidRequestError(field_errors(error)))
-                continue
-            except OverloadedError as error:
-                await _refuse(socket, service, error)
-                continue
-            service.hands.count(point.state)
-            await socket.send_bytes(HandPoint.of(point).model_dump_json().encode())
+        message = await asyncio.wait_for(socket.receive(), IDLE_S)
     except TimeoutError:
         await socket.close(BAD_MESSAGE, f"expected a frame within {IDLE_S} s")
-    except (WebSocketDisconnect, KeyError):
-        # KeyError: Starlette's, for a message of bytes where text is expected.
-        return
-    finally:
-        service.telemetry.hand_streams.dec()
+        return None
+    if message["type"] == "websocket.disconnect":
+        return None
+    text: str | None = message.get("text")
+    if text is None:
+        await socket.close(BAD_MESSAGE, "expected text")
+    return text
+
+
+async def _answer(socket: WebSocket, service: Service, cursor: Cursor, text: str) -> None:
+    hands = service.hands
+    try:
+        frame = HandFrame.model_validate_json(text)
+        (point,) = await hands.run(hands.pose.follow, [(frame.t, frame.landmark_frame())], cursor)
+    except ValidationError as error:
+        await _refuse(socket, service, InvalidRequestError(field_errors(error)))
+    except UnavailableError as error:
+        await _refuse(socket, service, error)
+    else:
+        hands.count(point.state)
+        await socket.send_bytes(HandPoint.of(point).model_dump_json().encode())
 
 
 async def _refuse(socket: WebSocket, service: Service, error: ServiceError) -> None:

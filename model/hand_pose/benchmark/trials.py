@@ -50,7 +50,7 @@ class Trial:
 
 
 def trials(checkpoint: Checkpoint, condition: Condition, held_back: list[Stretch], seed: int) -> list[Trial]:
-    """TARGETS trials between held-back poses, the same poses in the same order for every condition of a seed."""
+    """TARGETS trials between held-back poses, drawn in the same order under every condition of a seed."""
     random = np.random.default_rng(seed)
     codes = np.concatenate(code_stretches(held_back))
     still = [one for one in held_back if one.recording.startswith(STILL)] or held_back
@@ -60,10 +60,9 @@ def trials(checkpoint: Checkpoint, condition: Condition, held_back: list[Stretch
     while len(found) < TARGETS:
         start, target = random.integers(len(codes), size=2)
         hand = Hand(condition.error, shake[random.integers(len(shake))])
-        seen = reach(codes[start], codes[target], hand, np.random.default_rng((seed, int(start), int(target))))
-        # Before the distance on this map is known, so that another map draws the same poses.
         if np.linalg.norm(places[start] - places[target]) < LEAST_DISTANCE:
             continue
+        seen = reach(codes[start], codes[target], hand, np.random.default_rng((seed, int(start), int(target))))
         path = Paths(_places(checkpoint, seen.astype(np.float32)), np.arange(len(seen)) * FRAME_S)
         found.append(_trial(path.steadied(checkpoint, condition.steps), places[target]))
     return found

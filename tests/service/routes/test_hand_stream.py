@@ -5,6 +5,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from service import hands
 from service.routes import hand_stream
 from tests.service.hand_frames import moving_hand
 from tests.service.running import wait_until
@@ -25,7 +26,7 @@ def test_a_stream_gives_what_the_batch_gives(running):
     frames = moving_hand(40)
     expected = running.client.post("/hands/embed", json={"frames": frames}).json()["points"]
     with stream(running) as socket:
-        assert running.metric("rec_hand_streams") == 1
+        wait_until(lambda: running.metric("rec_hand_streams") == 1)
         for frame, wanted in zip(frames, expected, strict=True):
             found = told(socket, frame)
             assert (found["t"], found["state"]) == (wanted["t"], wanted["state"])
@@ -75,3 +76,12 @@ def test_without_a_release_of_hands_a_stream_is_refused(running, monkeypatch):
         assert json.loads(socket.recv(timeout=20))["code"] == "hands_unavailable"
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=20)
+
+
+def test_too_many_streams_are_refused(running, monkeypatch):
+    monkeypatch.setattr(hands, "MAX_STREAMS", 1)
+    with stream(running) as one:
+        told(one, moving_hand(1)[0])
+        with stream(running) as other:
+            assert json.loads(other.recv(timeout=20))["code"] == "overloaded"
+    wait_until(lambda: running.metric("rec_hand_streams") == 0)
