@@ -2,7 +2,7 @@
 
 import { hue, initials } from "./element.js";
 
-const HAND = 0.05;
+const LARGEST_TILE = 0.05;
 
 export class MapView {
   /** map: as GET /artwork/map answers; canvas: square. */
@@ -36,7 +36,7 @@ export class MapView {
     const pen = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    const size = Math.max(3, Math.min(0.8 / Math.sqrt(this.map.items.length || 1), HAND) * side);
+    const size = Math.max(3, Math.min(0.8 / Math.sqrt(this.map.items.length || 1), LARGEST_TILE) * side);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     for (const item of this.map.items) this.#tile(pen, item, side, size, dark);
