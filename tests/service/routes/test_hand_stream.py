@@ -56,9 +56,10 @@ def test_streams_do_not_share_a_cursor(running):
         )
 
 
-def test_bytes_and_large_messages_end_a_stream(running):
+@pytest.mark.parametrize("message", [b"\x00", "x" * 20_000])
+def test_bytes_and_large_messages_end_a_stream(running, message):
     with stream(running) as socket:
-        socket.send(b"\x00")
+        socket.send(message)
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=20)
     wait_until(lambda: running.metric("rec_hand_streams") == 0)
