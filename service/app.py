@@ -29,13 +29,19 @@ from service.openapi import complete
 from service.routes import (
     artwork,
     artwork_index,
+    artwork_map,
     artwork_match,
     artwork_search,
     attributes,
     events,
+    hand_model,
+    hand_points,
+    hand_pose,
+    hand_stream,
     health,
     items,
     metrics,
+    pages,
     recommend,
     users,
 )
@@ -44,8 +50,11 @@ from service.shortcut import Shortcut
 
 logger = logging.getLogger("service.app")
 ROUTES = (
-    *(recommend, events, users, items, attributes, artwork_search, artwork_match, artwork_index, artwork),
-    *(health, metrics),
+    *(recommend, events, users, items, attributes),
+    # `artwork` last of these: its path takes any name.
+    *(artwork_search, artwork_match, artwork_index, artwork_map, artwork),
+    *(hand_model, hand_points, hand_pose, hand_stream),
+    *(health, metrics, pages),
 )
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
 
@@ -77,6 +86,7 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
         watching = [
             asyncio.create_task(_watch(service, on_refused)),
             asyncio.create_task(_watch_covers(service, on_refused)),
+            asyncio.create_task(service.hands.follow()),
         ]
         yield
         for task in watching:

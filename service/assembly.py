@@ -16,6 +16,8 @@ from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.exposures import ExposureLog
 from service.fallback import Fallback
+from service.hands import Hands
+from service.item_maps import ItemMaps
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
@@ -51,6 +53,8 @@ class Service:
     pipeline: Pipeline
     artwork: ArtworkDesk
     artwork_watch: ArtworkWatch | None
+    hands: Hands
+    maps: ItemMaps
 
     @classmethod
     def assemble(cls, settings: Settings) -> "Service":
@@ -88,6 +92,8 @@ class Service:
             if settings.artwork_root is None
             else ArtworkWatch(settings.artwork_root, settings, covers),
             pipeline=Pipeline(settings, telemetry, releases, arms, cached_users, batcher, fallback, recent, exposures),
+            hands=Hands(settings, telemetry),
+            maps=ItemMaps(settings),
         )
 
     @property
@@ -103,6 +109,8 @@ class Service:
         for watch in (self.watch, self.artwork_watch):
             if watch is not None:
                 watch.close()
+        self.hands.close()
+        self.maps.close()
         self.releases.close()
         self.fallback.close()
         self.artwork.close()

@@ -20,6 +20,8 @@ ServiceError
 │   ├── NotReadyError          503 not_ready             no release is loaded and warmed up yet
 │   ├── StoreUnavailableError  503 history_store_unavailable
 │   │   └── StoreLateError     503 history_store_unavailable, it did not answer in time
+│   ├── HandsUnavailableError  503 hands_unavailable     no hand-pose release is set, or it was refused
+│   ├── MapNotReadyError       503 map_not_ready         the map of the release in force is being laid out
 │   └── OverloadedError        503 overloaded            more requests than permits
 └── InternalError              500 internal_error        nothing of the cause is told
 """
@@ -183,6 +185,18 @@ class StoreUnavailableError(UnavailableError):
 
 class StoreLateError(StoreUnavailableError):
     """The history store may be well, but its answer was not there in time."""
+
+
+class HandsUnavailableError(UnavailableError):
+    """The operator has set no hand-pose release, or what is set cannot be served."""
+
+    code, title, retry_after_s = "hands_unavailable", "Hand control unavailable", 60
+
+
+class MapNotReadyError(UnavailableError):
+    """The items of the release in force are being laid out."""
+
+    code, title = "map_not_ready", "Map not ready"
 
 
 class OverloadedError(UnavailableError):

@@ -69,5 +69,7 @@ def configure_logs(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+    # Below this it tells every message of a WebSocket, and those are hands of people.
+    logging.getLogger("uvicorn.error").setLevel(max(logging.INFO, root.level))
     # Its lines hold paths, and paths hold user ids; the exchange logs the route instead.
     logging.getLogger("uvicorn.access").disabled = True

@@ -15,13 +15,14 @@ from model.artwork.library import Library
 from service.answer import RecommendationColumns
 from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
 from service.errors import PROBLEM_JSON
+from service.hand_request import HandFrames, MapPlace
 from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
 from service.request import IngestRequest, RecommendRequest
 from service.request_columns import RecommendColumns
 from service.settings import Settings
 
-_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest)
+_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, HandFrames, MapPlace)
 _ABOUT_COVERS = (ArtworkSearchRequest, ArtworkMatchRequest, ArtworkIndexRequest)
 # Left out of the document of a process that was not told to do it.
 _RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items/{item_id}", "/attributes")
@@ -37,6 +38,7 @@ _MEANING = {
     422: "a field is missing, wrong or contradicts another; `errors` names it",
     503: "not ready, not configured, overloaded, or the history store is away; see retry-after",
 }
+NO_HAND = {"t": 0.0, "mirrored": True, "handedness": "right", "width": 640, "height": 480, "landmarks": None}
 _COLUMN_OF = {"item_ids": "item_id", "event_times_s": "event_time_s"}
 _FIELD_ERROR = {
     "type": "object",
@@ -163,6 +165,8 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
         ("/recommend", JSON, recommend),
         ("/recommend", COLUMNS, as_columns),
         ("/events", JSON, {"one_play": {"events": [event]}}),
+        ("/hands/embed", JSON, {"no_hand_seen": {"frames": [NO_HAND]}}),
+        ("/hands/decode", JSON, {"middle_of_the_map": {"x": 0.5, "y": 0.5}}),
     ):
         content = paths[path]["post"]["requestBody"]["content"][media_type]
         content["examples"] = {name: {"value": value} for name, value in examples.items()}
@@ -172,6 +176,8 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
         ("/users/{user_id}/history", "delete", "ada"),
     ):
         paths[path][method]["parameters"][0]["example"] = value
+    for coordinate in paths["/artwork/map/nearest"]["get"]["parameters"][:2]:
+        coordinate["example"] = 0.5
 
 
 def _instructions(served: ServedRelease) -> list[dict[str, Any]]:

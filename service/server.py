@@ -14,6 +14,7 @@ from service.app import create_app
 from service.assembly import Service
 from service.one_write import OneWriteProtocol
 from service.refusal import Refusal
+from service.routes.hand_stream import MAX_FRAME_BYTES
 from service.settings import Settings
 from service.workers import REFUSED
 
@@ -61,7 +62,8 @@ def serve(settings: Settings, worker: Worker | None = None) -> int:
         headers=[] if worker is None else [("x-rec-worker", str(worker.number))],
         log_config=None,
         http=OneWriteProtocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
         # Nothing here depends on the client's address, so nobody has to be believed about it.
         proxy_headers=False,
         access_log=False,

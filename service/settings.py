@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     artwork_max_additions: int = Field(10_000, ge=0, description="covers added since the release was made")
     max_image_bytes: int = Field(10 << 20, ge=1024)
     max_image_pixels: int = Field(25_000_000, ge=1024, description="told by the header, before decompression")
+    hands_root: Path | None = Field(None, description="directory of hand-pose releases; unset: no hand control")
+    hands_tracker_dir: Path | None = Field(None, description="files of a hand tracker for browsers; unset: no camera")
+    max_map_items: int = Field(4_000, ge=1, le=20_000, description="items laid out on the map, the most popular")
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")

@@ -76,6 +76,12 @@ class Telemetry:
         self.worker_restarts = Gauge(
             "rec_worker_restarts", "How often this worker was started again after it died", registry=registry
         )
+        self.hand_points = Counter(
+            "rec_hand_points_total", "Hand frames answered, by what the cursor did", ("state",), registry=registry
+        )
+        self.hand_streams = Gauge("rec_hand_streams", "Open streams of hand frames", registry=registry)
+        for state in ("moving", "hold", "lost"):
+            self.hand_points.labels(state)
         for kind in ("published", "kept"):
             self.release_swaps.labels(kind)
         for reason in ("deadline", "model_error"):

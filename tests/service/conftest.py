@@ -3,8 +3,9 @@
 import pytest
 
 from service.artwork import networks
+from tests.model.hand_pose.made_hands import small_release
 from tests.service.artwork.tiny import tiny_front_end, tiny_matchers, tiny_settings, write_tiny_root
-from tests.service.running import RedisServer, serving, settings_for
+from tests.service.running import RedisServer, serving, settings_for, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +24,15 @@ def own_redis(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def running(release_root, redis_server):
-    with serving(settings_for(release_root, redis_server.url)) as service:
+def hands_root(tmp_path_factory):
+    """A folder of hand-pose releases whose current one was trained on made-up hands."""
+    return small_release(tmp_path_factory.mktemp("hands"))
+
+
+@pytest.fixture(scope="session")
+def running(release_root, redis_server, hands_root):
+    with serving(settings_for(release_root, redis_server.url, hands_root=hands_root)) as service:
+        wait_until(lambda: service.client.get("/hands/model").status_code == 200)
         yield service
 
 

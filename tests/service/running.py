@@ -16,6 +16,7 @@ import redis
 import uvicorn
 
 from service.app import create_app
+from service.routes.hand_stream import MAX_FRAME_BYTES
 from service.server import guarded
 from service.settings import Settings
 
@@ -112,7 +113,8 @@ class RunningService:
 def serving(settings, ready=True):
     """Serve an application over HTTP while the with-statement lasts."""
     app = create_app(settings)
-    config = uvicorn.Config(guarded(app), "127.0.0.1", 0, log_config=None, access_log=False, ws="none")
+    limits = {"ws": "websockets-sansio", "ws_max_size": MAX_FRAME_BYTES}
+    config = uvicorn.Config(guarded(app), "127.0.0.1", 0, log_config=None, access_log=False, **limits)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
