@@ -4,10 +4,10 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from model.face_au.action_units import mirror_landmarks
 from model.face_au.config import AugmentationConfig
-from model.face_au.frames import resampled
 
 
 def augmented(images: Tensor, landmarks: Tensor, config: AugmentationConfig) -> tuple[Tensor, Tensor]:
@@ -26,7 +26,7 @@ def augmented(images: Tensor, landmarks: Tensor, config: AugmentationConfig) -> 
     turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=-1).view(-1, 2, 2)
     # The image is read through the inverse of the map that its landmarks go through.
     back = turn.mT / scale[:, None, None]
-    images = resampled(images, torch.cat([back, -back @ shift[:, :, None]], dim=-1))
+    images = _resampled(images, torch.cat([back, -back @ shift[:, :, None]], dim=-1))
     centred = 2 * landmarks - 1
     moved = (turn * scale[:, None, None]) @ centred.mT + shift[:, :, None]
     images = images * (1 + drawn(config.contrast))[:, None, None, None] + drawn(config.brightness)[:, None, None, None]
@@ -44,3 +44,9 @@ def _erased(images: Tensor, largest: float) -> Tensor:
         (places >= corner[:, axis, None]) & (places < (corner[:, axis] + size)[:, None]) for axis in (0, 1)
     )
     return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
+
+
+def _resampled(images: Tensor, matrices: Tensor) -> Tensor:
+    """Images under affine maps [B, 2, 3] from places of the result to the source's, in -1..1; edges repeat."""
+    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from model.configuration import load_sections, with_sections
+from model.configuration import configuration_from, read_configuration
 from model.face_au.action_units import CENTRES
 
 WEAK_AUS = ("AU01", "AU02", "AU06", "AU12", "AU25", "AU26")
@@ -18,7 +18,7 @@ class NetworkConfig:
 
     stem_widths: channels of the two stem layers. stem_grids: cells a side of the region-wise convolutions of a stem
         layer, each with half the channels of the one before; empty: plain convolutions.
-    extractor_widths: channels of the blocks that read a whole face or one action unit's part of it; each halves the map.
+    extractor_widths: channels of the blocks that read a whole face or an action unit's part of it; each halves the map.
     map_width: channels of the nets that refine attention maps. width: of the nodes of every graph.
     score: how much a node attends to another: "dot" product or the "additive" one of graph attention networks.
     local, region_graph, pixel_graph, channel_graph: the levels. Without `local` every node is read off the whole face.
@@ -84,8 +84,8 @@ class ObjectiveConfig:
 class AugmentationConfig:
     """How training images are changed: uniformly up to these, with the landmarks and without the labels.
 
-    shift: share of the side. scale: change of size. brightness, contrast: of an image's own range. erased: largest share
-        of the side of a square that is greyed out, in every second image.
+    shift: share of the side. scale: change of size. brightness, contrast: of an image's own range. erased: largest
+        share of the side of a square that is greyed out, in every second image.
     """
 
     mirror: bool = True
@@ -128,9 +128,9 @@ class FaceAuConfig:
     @classmethod
     def from_json(cls, text: str) -> "FaceAuConfig":
         """The reverse of `to_json`."""
-        return with_sections(cls(), json.loads(text))
+        return configuration_from(json.loads(text), cls())
 
 
 def load_config(path: Path) -> FaceAuConfig:
     """Read a TOML file; unknown sections or keys and values of the wrong type raise ValueError."""
-    return load_sections(path, FaceAuConfig())
+    return read_configuration(path, FaceAuConfig())

@@ -1,13 +1,11 @@
-"""Frames: a table of face images with what is known of each, and the batches that a network is given."""
+"""Frames: a table of face images with what is known of each."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from model.face_au.action_units import NUM_LANDMARKS
 from model.face_au.losses import FaceTargets
@@ -76,59 +74,3 @@ class Frames:
     def targets(self) -> FaceTargets:
         """Labels and landmarks as tensors."""
         return FaceTargets(torch.from_numpy(self.labels), torch.from_numpy(self.landmarks))
-
-
-class Pixels:
-    """The images of some frames at one size, decoded when first asked for and kept while they fit into memory."""
-
-    def __init__(self, paths: Sequence[Path], side_px: int, channels: int, max_bytes: int = 2 << 30) -> None:
-        """channels: 1 for grey, 3 for colour."""
-        self._paths, self._side_px, self._channels = paths, side_px, channels
-        self._kept: dict[int, np.ndarray] = {}
-        self._max_kept = max_bytes // (side_px**2 * channels)
-
-    def batch(self, rows: Sequence[int]) -> Tensor:
-        """uint8 [B, C, S, S]."""
-        return torch.from_numpy(np.stack([self._image(row) for row in rows]))
-
-    def _image(self, row: int) -> np.ndarray:
-        image = self._kept.get(row)
-        if image is None:
-            image = read_face(self._paths[row], self._side_px, self._channels)
-            if len(self._kept) < self._max_kept:
-                self._kept[row] = image
-        return image
-
-
-def read_face(path: Path, side_px: int, channels: int) -> np.ndarray:
-    """An image file as uint8 [C, side, side]; its sides are stretched to the same length."""
-    from PIL import Image
-
-    with Image.open(path) as opened:
-        image = opened.convert("L" if channels == 1 else "RGB")
-    return face_pixels(np.asarray(image), side_px)
-
-
-def face_pixels(pixels: np.ndarray, side_px: int) -> np.ndarray:
-    """uint8 [h, w] or [h, w, 3] -> uint8 [C, side, side]."""
-    from PIL import Image
-
-    image = Image.fromarray(pixels)
-    if image.size != (side_px, side_px):
-        image = image.resize((side_px, side_px), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    array = np.asarray(image)
-    return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
-
-
-def normalised(images: Tensor) -> Tensor:
-    """uint8 [B, C, S, S] -> float32 in -1..1."""
-    return images.float() / 127.5 - 1
-
-
-def resampled(images: Tensor, matrices: Tensor) -> Tensor:
-    """Images under affine maps: `matrices` [B, 2, 3] take places of the result to the source's, both in -1..1.
-
-    What lies outside is filled from the nearest edge.
-    """
-    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

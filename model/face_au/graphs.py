@@ -78,7 +78,7 @@ class GatedFusion(nn.Module):
 
 
 class MultiLevelLayer(nn.Module):
-    """One MGRR layer: regions exchange, then each looks at the pixels and channels of the whole face, then all is fused.
+    """One MGRR layer: regions exchange, each looks at the pixels and channels of the whole face, and all is fused.
 
     u_i = GFC(x_i, y_i), v_i = GFC(v'_i, u_i); with one of the two whole-face levels u_i is that one.
     """

@@ -1,5 +1,6 @@
-"""Stem: the layers that see pixels - multi-scale regions, the extractor, and attention maps from landmarks (JAA-Net)."""
+"""Stem: the layers that see pixels - multi-scale regions, extractor, attention maps from landmarks (JAA-Net)."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -88,7 +89,7 @@ class MapRefiner(nn.Module):
         super().__init__()
         widths = (1, width, width, width)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in itertools.pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 3), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 3))
 

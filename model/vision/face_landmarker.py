@@ -25,7 +25,7 @@ FROM_MESH = (
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
     *(78, 82, 13, 312, 308, 317, 14, 87),
 )
-# The network looks at 192 pixels, in which faces below a fifth of the image are lost: larger images are also read in parts.
+# The detector sees 128 pixels of an image, in which small faces are lost: large images are also read in parts.
 WHOLE_PX = 400
 PART_SHARE = 0.6
 SAME_FACE_OVERLAP = 0.3
