@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from model.face_au.action_units import NUM_LANDMARKS
 from model.face_au.config import FaceAuConfig
+from model.face_au.inference import CONFIG_FILE
 from model.face_au.network import MgrrNet
 from model.training import WEIGHTS_FILE
 
-CONFIG_FILE = "config.json"
 FACTS_FILE = "facts.json"
 
 
