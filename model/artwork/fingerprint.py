@@ -79,4 +79,3 @@ def _root(first: np.ndarray, row: int) -> int:
 def _unite(first: np.ndarray, row: int, other: int) -> None:
     low, high = sorted((_root(first, row), _root(first, other)))
     first[high] = low
-
