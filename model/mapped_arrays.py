@@ -44,10 +44,11 @@ def create_arrays(path: Path, shapes: Mapping[str, tuple[tuple[int, ...], str]])
 
     For arrays that are larger than memory; `flush` each when it is filled.
     """
-    header, end = {}, 0
+    header, starts, end = {}, {}, 0
     for name, (shape, kind) in shapes.items():
         start, end = end, end + math.prod(shape) * np.dtype(_DTYPES[kind]).itemsize
         header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+        starts[name] = start
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _LENGTH_BYTES)
     first = _LENGTH_BYTES + len(text)
@@ -55,8 +56,8 @@ def create_arrays(path: Path, shapes: Mapping[str, tuple[tuple[int, ...], str]])
         file.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
         file.truncate(first + end)
     return {
-        name: np.memmap(path, _DTYPES[entry["dtype"]], "r+", first + entry["data_offsets"][0], tuple(entry["shape"]))
-        for name, entry in header.items()
+        name: np.memmap(path, np.dtype(_DTYPES[kind]), "r+", first + starts[name], shape)
+        for name, (shape, kind) in shapes.items()
     }
 
 

@@ -74,7 +74,10 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = [asyncio.create_task(_watch(service, on_refused)), asyncio.create_task(_watch_covers(service, on_refused))]
+        watching = [
+            asyncio.create_task(_watch(service, on_refused)),
+            asyncio.create_task(_watch_covers(service, on_refused)),
+        ]
         yield
         for task in watching:
             task.cancel()

@@ -80,7 +80,9 @@ class Service:
             fallback=fallback,
             pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
             artwork=ArtworkDesk(settings, telemetry, covers, pool),
-            artwork_watch=None if settings.artwork_root is None else ArtworkWatch(settings.artwork_root, settings, covers),
+            artwork_watch=None
+            if settings.artwork_root is None
+            else ArtworkWatch(settings.artwork_root, settings, covers),
         )
 
     @property

@@ -1,6 +1,6 @@
 """Upload: an image and what is asked of it, in one HTTP body."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -111,7 +111,7 @@ def _problem(error: ImageError) -> ServiceError:
 
 
 async def _form(request: Request, body: bytes, settings: Settings) -> FormData:
-    async def stream() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncGenerator[bytes]:
         yield body
 
     limits = {"max_files": 2, "max_fields": 2, "max_part_size": settings.max_image_bytes}

@@ -7,7 +7,7 @@ import polars as pl
 
 STYLE = "cover_style"
 RESERVED = ("item_id", "title", STYLE)
-DETAILS = {
+DETAILS: dict[str, pl.DataType | type[pl.DataType]] = {
     "artist": pl.String,
     "read_text": pl.List(pl.String),
     "fingerprint": pl.UInt64,
@@ -19,7 +19,7 @@ DETAILS = {
 
 @dataclass(frozen=True)
 class Cover:
-    """read_text: lines read off the picture. picture: image_sha256 of the first cover that shows the same, often its own.
+    """read_text: lines read off the picture. picture: image_sha256 of the first cover that looks like it, often its own.
 
     revision: hash of the addition that it came with, empty for one of the original table.
     """

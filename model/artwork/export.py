@@ -46,7 +46,7 @@ class LibraryContent:
     identity: Identity
     matcher: tuple[str, str]
     prepared: Path | None = None
-    weights: Weights = Weights()
+    weights: Weights = field(default_factory=Weights)
     sentences: Sentences | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
 

@@ -65,7 +65,7 @@ def _near_pairs(unique: np.ndarray) -> list[tuple[int, int]]:
     for start in range(0, len(codes), SEARCHED_AT_ONCE):
         # FAISS takes what is nearer than the radius, not what is as near.
         ends, _, found = index.range_search(codes[start : start + SEARCHED_AT_ONCE], MAX_DISTANCE + 1)
-        left = start + np.repeat(np.arange(len(ends) - 1), np.diff(ends.astype(np.int64)))
+        left = start + np.repeat(np.arange(len(ends) - 1), (ends[1:] - ends[:-1]).astype(np.int64))
         pairs += [(int(one), int(other)) for one, other in zip(left, found, strict=True) if one <= other]
     return pairs
 

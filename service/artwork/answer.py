@@ -37,7 +37,9 @@ class FoundCover:
     artwork_id: str
     title: str | None
     artist: str | None
-    score: Annotated[float, Field(description="z(image) + pair weight z(pair) + text weight text; of this answer alone")]
+    score: Annotated[
+        float, Field(description="z(image) + pair weight z(pair) + text weight text; of this answer alone")
+    ]
     scores: MatchScores
     instruction: Annotated[int | None, Field(description="index of the instruction that found it")]
     covers: int
@@ -64,7 +66,7 @@ class WordRegion:
     word: str
     weight: float
     label: str | None
-    box: Annotated[list[float], Field(description="x0, y0, x1, y1 as shares of width and height")]
+    box: Annotated[list[float] | None, Field(description="x0, y0, x1, y1 as shares of width and height")]
 
 
 @dataclass(frozen=True)

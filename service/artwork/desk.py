@@ -124,9 +124,7 @@ class ArtworkDesk:
             took_ms=round(exchange.took_ms, 3),
         )
 
-    def _addition(
-        self, served: ServedArtwork, seen: Seen, body: ArtworkIndexRequest, exchange: Exchange
-    ) -> Addition:
+    def _addition(self, served: ServedArtwork, seen: Seen, body: ArtworkIndexRequest, exchange: Exchange) -> Addition:
         inputs = ImageInputs.from_features(seen.features)
         with exchange.stage("embed"):
             vector, prepared = served.networks.vector(inputs), served.networks.prepare(inputs)

@@ -118,5 +118,3 @@ class Finding:
     def _used(self, index: int) -> UsedInstruction:
         one = self.body.instructions[index]
         return UsedInstruction(one.name or f"instruction {index}", one.client_form())
-
-

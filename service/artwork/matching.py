@@ -108,6 +108,7 @@ class Matching:
         regions = seen.features.regions
         if not self.body.explain or prepared is None or text is None or regions is None:
             return []
+        boxes = None if regions.boxes is None else regions.boxes.tolist()
         explained = self.served.networks.scorer.explain(prepared, text)
         best = explained.attention.argmax(axis=0)
         return [
@@ -115,7 +116,7 @@ class Matching:
                 word,
                 float(explained.attention[region, place]),
                 regions.labels[region] or None,
-                [float(side) for side in regions.boxes[region]],
+                None if boxes is None else boxes[region],
             )
             for place, (word, region) in enumerate(zip(explained.tokens, best.tolist(), strict=True))
         ]

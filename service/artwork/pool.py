@@ -28,7 +28,7 @@ class WorkPool:
         telemetry.artwork_in_flight.set_function(lambda: self._taken)
 
     async def run(self, due_s: float, function: Callable[..., Result], *arguments: object) -> Result:
-        """Call a function on a thread. due_s: time.monotonic() of the latest moment to begin. Raises OverloadedError."""
+        """Call a function on a thread; raises OverloadedError. due_s: time.monotonic() of the latest moment to begin."""
         if self._taken >= self._limit:
             raise OverloadedError(f"{self._taken} pictures and sentences are being worked on already")
 

@@ -65,6 +65,16 @@ class ArtworkReleases:
             raise NotReadyError(f"the covers were refused: {refused}" if refused else "the covers are being loaded")
         return self._served
 
+    @property
+    def is_served(self) -> bool:
+        """Whether there is a library in force."""
+        return self._served is not None
+
+    @property
+    def example(self) -> Library | None:
+        """The library in force for the examples of the API's document, None before there is one."""
+        return None if self._served is None else self._served.library
+
     def load(self, release_id: str) -> ServedArtwork:
         """Verify and load a release, its networks and the additions that it lacks; raises ReleaseError, ValueError.
 

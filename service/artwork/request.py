@@ -25,7 +25,9 @@ class ArtworkSearchRequest(BaseModel):
         default=EMPTY, description="a cover has to satisfy at least one of them; none: any cover"
     )
     k: Positive = Field(20, description="pictures in the list")
-    rerank: bool = Field(True, description="rank the best candidates again, pair by pair, as far as the deadline allows")
+    rerank: bool = Field(
+        True, description="rank the best candidates again, pair by pair, as far as the deadline allows"
+    )
     deadline_ms: Positive | None = Field(None, description="when the answer is due")
 
 
