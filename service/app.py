@@ -28,13 +28,18 @@ from service.logs import failure_fields
 from service.openapi import complete
 from service.routes import (
     artwork,
+    artwork_faces,
     artwork_index,
     artwork_match,
     artwork_search,
+    artwork_search_aus,
     attributes,
     events,
+    faces_aus,
     health,
     items,
+    listener_consents,
+    listener_reactions,
     metrics,
     recommend,
     users,
@@ -45,6 +50,7 @@ from service.shortcut import Shortcut
 logger = logging.getLogger("service.app")
 ROUTES = (
     *(recommend, events, users, items, attributes, artwork_search, artwork_match, artwork_index, artwork),
+    *(faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
     *(health, metrics),
 )
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
@@ -77,6 +83,7 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
         watching = [
             asyncio.create_task(_watch(service, on_refused)),
             asyncio.create_task(_watch_covers(service, on_refused)),
+            *map(asyncio.create_task, service.followers()),
         ]
         yield
         for task in watching:

@@ -1,6 +1,8 @@
 """Service: every part of one running service, made once and shared by its routes."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
@@ -13,7 +15,9 @@ from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
+from service.faces.desk import FacesDesk
 from service.fallback import Fallback
+from service.listener.desk import ListenerDesk
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
@@ -48,6 +52,8 @@ class Service:
     pipeline: Pipeline
     artwork: ArtworkDesk
     artwork_watch: ArtworkWatch | None
+    faces: FacesDesk
+    listener: ListenerDesk
 
     @classmethod
     def assemble(cls, settings: Settings) -> "Service":
@@ -83,6 +89,8 @@ class Service:
             artwork_watch=None
             if settings.artwork_root is None
             else ArtworkWatch(settings.artwork_root, settings, covers),
+            faces=FacesDesk(settings, telemetry, pool),
+            listener=ListenerDesk(settings, telemetry, store),
         )
 
     @property
@@ -91,6 +99,10 @@ class Service:
         recommends = self.settings.release_root is None or self.releases.is_served
         covers = self.artwork.releases
         return recommends and covers.settled and (self.settings.release_root is not None or covers.refused is None)
+
+    def followers(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the requests until it is cancelled, of faces and listeners."""
+        return [self.faces.readers.follow(), self.faces.covers.follow(), self.listener.follow()]
 
     async def close(self) -> None:
         """Give back threads and connections."""
@@ -101,6 +113,7 @@ class Service:
         self.releases.close()
         self.fallback.close()
         self.artwork.close()
+        self.faces.close()
         await self.store.close()
 
 

@@ -11,8 +11,8 @@ from model.vision.image import Image
 class FaceReading:
     """One face, with nothing that tells one person from another.
 
-    box: x0, y0, x1, y1 as shares of the image's sides. units: by name, None where the face is not to be read; faults say
-    why, or what speaks against the units.
+    box: x0, y0, x1, y1 as shares of the image's sides. units: by name, None where the face is not to be read; faults
+    say why, or what speaks against the units.
     """
 
     box: tuple[float, float, float, float]
