@@ -121,4 +121,4 @@ class MgrrNet(nn.Module):
 
     def _extractor(self) -> Extractor:
         config = self.config
-        return Extractor(config.stem_widths[-1], config.extractor_widths, config.convolutions_per_block)
+        return Extractor(config.stem_widths[-1], config.extractor_widths, config.convolutions_per_block, config.halving)
