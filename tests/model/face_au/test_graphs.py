@@ -81,10 +81,8 @@ def test_a_level_that_is_off_reads_nothing(level: str) -> None:
     layer = MultiLevelLayer(8, 2, "dot", **flags).double()
     nodes, prior, pixels, channels = drawn(2, 4, 8), drawn(4, 4), drawn(2, 9, 8, seed=1), drawn(2, 5, 8, seed=2)
     plain = layer(nodes, prior, pixels, channels)
-    if level == "pixel_graph":
-        changed = layer(nodes, prior, None, channels)
-    else:
-        changed = layer(nodes, prior, pixels, None)
+    given = {"pixel_graph": pixels, "channel_graph": channels} | {level: None}
+    changed = layer(nodes, prior, given["pixel_graph"], given["channel_graph"])
     assert torch.equal(plain, changed)
     assert layer.whole is None
 
