@@ -44,7 +44,7 @@ def test_runs_are_rows_and_finished_ones_are_not_run_again(weak_root, tmp_path, 
     arguments = ["--config", str(config), "--data-dir", str(weak_root), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--seeds", "1"]) == 0
     rows = Rows(tmp_path / "out" / ROWS_FILE).read()
-    assert [row["variant"] for row in rows] == list(VARIANTS)
+    assert [row["variant"] for row in rows] == list(reversed(VARIANTS))
     assert "| + pixel graph |" in capsys.readouterr().out
     assert main([*arguments, "--seeds", "1"]) == 0
     assert Rows(tmp_path / "out" / ROWS_FILE).read() == rows
