@@ -54,7 +54,9 @@ def face_settings(release_root, redis_server, faces_root, cover_faces_root):
 def faces(squares, face_settings):  # noqa: ARG001  # patched before anything is loaded
     with serving(face_settings) as service:
         wait_until(lambda: service.client.get("/artwork/one/faces").status_code == 200)
-        wait_until(lambda: service.metric("rec_followed_release_info", kind="face-au", release=_current(face_settings)) == 1)
+        wait_until(
+            lambda: service.metric("rec_followed_release_info", kind="face-au", release=_current(face_settings)) == 1
+        )
         yield service
 
 

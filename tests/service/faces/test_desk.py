@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from model.face_au.action_units import NAMES
-from tests.model.cover_faces.made_up import cover_with
+from tests.model.cover_faces.made_up import cover_with, write_reader
 from tests.model.face_au.faces import AUS
-from tests.service.faces.conftest import publish
+from tests.service.faces.serving_faces import publish
 from tests.service.running import serving, settings_for, wait_until
 
 SMILE = {"AU06": 0.0, "AU12": 0.0}
@@ -166,8 +166,6 @@ def test_without_its_root_a_path_says_that_it_is_not_configured(running) -> None
 
 
 def test_a_broken_release_leaves_the_one_in_force_and_is_told(squares, faces_root, release_root, tmp_path) -> None:  # noqa: ARG001
-    from tests.model.cover_faces.made_up import write_reader
-
     root = tmp_path / "readers"
     first = write_reader(root)
     settings = settings_for(release_root, "unix:///nowhere", faces_root=root, release_poll_ms=20)
