@@ -28,18 +28,23 @@ from service.logs import failure_fields
 from service.openapi import complete
 from service.routes import (
     artwork,
+    artwork_faces,
     artwork_index,
     artwork_map,
     artwork_match,
     artwork_search,
+    artwork_search_aus,
     attributes,
     events,
+    faces_aus,
     hand_model,
     hand_points,
     hand_pose,
     hand_stream,
     health,
     items,
+    listener_consents,
+    listener_reactions,
     metrics,
     pages,
     recommend,
@@ -54,6 +59,7 @@ ROUTES = (
     # `artwork` last of these: its path takes any name.
     *(artwork_search, artwork_match, artwork_index, artwork_map, artwork),
     *(hand_model, hand_points, hand_pose, hand_stream),
+    *(faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
     *(health, metrics, pages),
 )
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
@@ -86,7 +92,7 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
         watching = [
             asyncio.create_task(_watch(service, on_refused)),
             asyncio.create_task(_watch_covers(service, on_refused)),
-            asyncio.create_task(service.hands.follow()),
+            *map(asyncio.create_task, service.followers()),
         ]
         yield
         for task in watching:

@@ -1,6 +1,8 @@
 """Service: every part of one running service, made once and shared by its routes."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
@@ -15,9 +17,11 @@ from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.exposures import ExposureLog
+from service.faces.desk import FacesDesk
 from service.fallback import Fallback
 from service.hands import Hands
 from service.item_maps import ItemMaps
+from service.listener.desk import ListenerDesk
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
@@ -55,6 +59,8 @@ class Service:
     artwork_watch: ArtworkWatch | None
     hands: Hands
     maps: ItemMaps
+    faces: FacesDesk
+    listener: ListenerDesk
 
     @classmethod
     def assemble(cls, settings: Settings) -> "Service":
@@ -94,6 +100,8 @@ class Service:
             pipeline=Pipeline(settings, telemetry, releases, arms, cached_users, batcher, fallback, recent, exposures),
             hands=Hands(settings, telemetry),
             maps=ItemMaps(settings),
+            faces=FacesDesk(settings, telemetry, pool),
+            listener=ListenerDesk(settings, telemetry, store),
         )
 
     @property
@@ -102,6 +110,10 @@ class Service:
         recommends = self.settings.release_root is None or self.releases.is_served
         covers = self.artwork.releases
         return recommends and covers.settled and (self.settings.release_root is not None or covers.refused is None)
+
+    def followers(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the requests until it is cancelled, of hands, faces and listeners."""
+        return [self.hands.follow(), self.faces.readers.follow(), self.faces.covers.follow(), self.listener.follow()]
 
     async def close(self) -> None:
         """Give back threads and connections."""
@@ -115,6 +127,7 @@ class Service:
         self.fallback.close()
         self.artwork.close()
         await self.exposures.close()
+        self.faces.close()
         await self.store.close()
 
 

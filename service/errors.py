@@ -11,10 +11,14 @@ ServiceError
 │   ├── UnknownItemError       404 unknown_item
 │   └── UnknownCoverError      404 unknown_cover
 ├── MethodNotAllowedError      405 method_not_allowed    with Allow
+├── ListenerOffError           403 listener_off          the operator takes nothing of listeners' faces
+├── NoConsentError             409 no_consent            the listener did not agree, or does not any more
 ├── NotConfiguredError         503 not_configured        this process was not told to do that
 │   ├── RecommenderNotConfiguredError  503 recommender_not_configured
 │   ├── ArtworkNotConfiguredError      503 artwork_not_configured
-│   └── VisionNotConfiguredError       503 vision_not_configured
+│   ├── VisionNotConfiguredError       503 vision_not_configured
+│   ├── FacesNotConfiguredError        503 faces_not_configured
+│   └── CoverFacesNotConfiguredError   503 cover_faces_not_configured
 ├── AdditionsFullError         503 additions_full        a release of the covers has to be made first
 ├── UnavailableError           503 unavailable           with Retry-After
 │   ├── NotReadyError          503 not_ready             no release is loaded and warmed up yet
@@ -153,6 +157,30 @@ class VisionNotConfiguredError(NotConfiguredError):
     """REC_PARTS_DIR is not set, or its parts are not those that the networks in force were trained on."""
 
     code, title = "vision_not_configured", "Vision not configured"
+
+
+class FacesNotConfiguredError(NotConfiguredError):
+    """REC_FACES_ROOT is not set."""
+
+    code, title = "faces_not_configured", "Faces not configured"
+
+
+class CoverFacesNotConfiguredError(NotConfiguredError):
+    """REC_COVER_FACES_ROOT is not set."""
+
+    code, title = "cover_faces_not_configured", "Faces of covers not configured"
+
+
+class ListenerOffError(ServiceError):
+    """REC_LISTENER_FACES is off, as it is by default."""
+
+    status, code, title = 403, "listener_off", "Listener mode off"
+
+
+class NoConsentError(ServiceError):
+    """There is no consent of this id and scope, never was or not any more."""
+
+    status, code, title = 409, "no_consent", "No consent"
 
 
 class AdditionsFullError(ServiceError):

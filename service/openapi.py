@@ -15,7 +15,9 @@ from model.artwork.library import Library
 from service.answer import RecommendationColumns
 from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
 from service.errors import PROBLEM_JSON
+from service.faces.request import FacesRequest, StoredFacesRequest, UnitSearchRequest
 from service.hand_request import HandFrames, MapPlace
+from service.listener.request import ConsentRequest, ReactionsRequest
 from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
 from service.request import IngestRequest, RecommendRequest
@@ -24,15 +26,24 @@ from service.settings import Settings
 
 _READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, HandFrames, MapPlace)
 _ABOUT_COVERS = (ArtworkSearchRequest, ArtworkMatchRequest, ArtworkIndexRequest)
+_ABOUT_FACES = (FacesRequest, StoredFacesRequest, UnitSearchRequest, ConsentRequest, ReactionsRequest)
 # Left out of the document of a process that was not told to do it.
 _RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items/{item_id}", "/attributes")
 _ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", "/artwork/{artwork_id}")
+_FACES_PATHS = ("/faces/aus",)
+_COVER_FACES_PATHS = ("/artwork/{artwork_id}/faces", "/artwork/search/aus")
+_LISTENER_PATHS = (
+    *("/listener/consents", "/listener/consents/{consent_id}"),
+    *("/listener/reactions", "/listener/reactions/{session_id}"),
+)
 _REF = "#/components/schemas/{model}"
 _MEANING = {
     400: "the body is not JSON",
+    403: "the operator does not allow it",
     404: "there is no such item or cover",
     406: "the accept header names no media type that can be answered",
     408: "the body did not arrive in time",
+    409: "the listener has not agreed",
     413: "the body, or the picture in it, is too large",
     415: "the body is of no media type that the path takes",
     422: "a field is missing, wrong or contradicts another; `errors` names it",
@@ -87,7 +98,7 @@ def complete(
     read = [(model.__name__, "validation", TypeAdapter(model)) for model in _READ_AS_BYTES]
     written: JsonSchemaMode = "serialization"
     columns: TypeAdapter[Any] = TypeAdapter(RecommendationColumns)
-    read += [(model.__name__, "validation", TypeAdapter(model)) for model in _ABOUT_COVERS]
+    read += [(model.__name__, "validation", TypeAdapter(model)) for model in (*_ABOUT_COVERS, *_ABOUT_FACES)]
     models = [*read, (RecommendationColumns.__name__, written, columns)]
     _, definitions = TypeAdapter.json_schemas(models, ref_template=_REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
@@ -102,11 +113,18 @@ def complete(
         _limit(schemas[model.__name__]["properties"], settings)
     if served is not None:
         _add_examples(document["paths"], served)
+    schemas[UnitSearchRequest.__name__]["properties"]["k"]["maximum"] = settings.max_k
     _limit_covers(schemas, settings)
     if covers is not None:
         _add_cover_examples(document["paths"], covers)
-    for root, paths in ((settings.release_root, _RECOMMENDER_PATHS), (settings.artwork_root, _ARTWORK_PATHS)):
-        for path in paths if root is None else ():
+    for told, paths in (
+        (settings.release_root, _RECOMMENDER_PATHS),
+        (settings.artwork_root, _ARTWORK_PATHS),
+        (settings.faces_root, _FACES_PATHS),
+        (settings.cover_faces_root, _COVER_FACES_PATHS),
+        (settings.listener_faces, _LISTENER_PATHS),
+    ):
+        for path in () if told else paths:
             del document["paths"][path]
     return document
 

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
     hands_tracker_dir: Path | None = Field(None, description="files of a hand tracker for browsers; unset: no camera")
     max_map_items: int = Field(4_000, ge=1, le=20_000, description="items laid out on the map, the most popular")
 
+    faces_root: Path | None = Field(None, description="releases of what reads action units; unset: no faces are read")
+    cover_faces_root: Path | None = Field(None, description="releases of the faces on covers, from the batch")
+    listener_faces: bool = Field(False, description="take action units of listeners who agreed; off: refuse them")
+    listener_session_ttl_s: int = Field(1_800, ge=1, description="a session unheard of for so long is deleted")
+    listener_max_sessions: int = Field(10_000, ge=1, description="sessions in memory; the oldest is deleted beyond")
+    consent_ttl_s: int = Field(30 * 86_400, ge=1, description="how long a consent holds")
+
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")
 

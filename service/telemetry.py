@@ -91,6 +91,7 @@ class Telemetry:
         self._describe_states(registry)
         self._describe_artwork(registry)
         self._describe_experiment(registry)
+        self._describe_faces(registry)
 
     def _describe_states(self, registry: CollectorRegistry) -> None:
         """User states and the batches that compute them."""
@@ -172,3 +173,27 @@ class Telemetry:
         )
         for result in ("written", "erased", "dropped", "failed"):
             self.exposures.labels(result)
+
+    def _describe_faces(self, registry: CollectorRegistry) -> None:
+        """Faces, of covers and of listeners who agreed; never what was read off them."""
+        self.followed_release = Gauge(
+            "rec_followed_release_info",
+            "The release in force of each other kind",
+            ("kind", "release"),
+            registry=registry,
+        )
+        self.followed_refusals = Counter(
+            "rec_followed_refusals_total", "Releases of other kinds that were refused", ("kind",), registry=registry
+        )
+        self.faces = Counter(
+            "rec_faces_total",
+            "Faces found in images that were sent, by whose they are and why they were not read",
+            ("source", "outcome"),
+            registry=registry,
+        )
+        self.listener_sessions = Gauge("rec_listener_sessions", "Sessions of listeners in memory", registry=registry)
+        self.consents = Counter(
+            "rec_consents_total", "Consents given and withdrawn", ("scope", "event"), registry=registry
+        )
+        for source in ("cover", "listener"):
+            self.faces.labels(source, "read")

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from loadtest.speed.table import STAGES
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 from model.svg import save_svg
 
 

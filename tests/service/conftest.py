@@ -5,6 +5,7 @@ import pytest
 from service.artwork import networks
 from tests.model.hand_pose.made_hands import small_release
 from tests.service.artwork.tiny import tiny_front_end, tiny_matchers, tiny_settings, write_tiny_root
+from tests.service.faces.serving_faces import cover_faces_root, face_settings, faces, faces_root, squares  # noqa: F401
 from tests.service.running import RedisServer, serving, settings_for, wait_until
 
 
