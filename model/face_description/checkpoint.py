@@ -9,8 +9,8 @@ import numpy as np
 from safetensors.torch import load_file
 
 from model.face_description.config import DescriberConfig
-from model.face_description.data import Vocabulary
 from model.face_description.network import DescriberNetwork
+from model.face_description.vocabulary import Vocabulary
 from model.training import WEIGHTS_FILE
 
 CONFIG_FILE = "config.json"

@@ -10,47 +10,14 @@ import torch
 from torch import Tensor
 
 from model.face_description.config import STAGES, TOGETHER, ObjectiveConfig
-from model.face_description.grammar import describe, vocabulary, words
+from model.face_description.grammar import describe
 from model.face_description.labels import ATTRIBUTES, BANDS, CERTAINTIES, EMOTIONS, NOT_SHOWN, Labels
 from model.face_description.prepared import PreparedFaces
 from model.face_description.questions import FaceQuestions, Question, truth
 from model.face_description.regions import UNITS
 from model.face_description.stem import Maps
 from model.face_description.told import told
-
-PAD, START, END, UNKNOWN = 0, 1, 2, 3
-RESERVED = ("<pad>", "<start>", "<end>", "<unknown>")
-
-
-class Vocabulary:
-    """The words that the decoder writes, each with a number."""
-
-    def __init__(self, known: Sequence[str]) -> None:
-        """known: RESERVED first."""
-        self.words = tuple(known)
-        self._number = {word: number for number, word in enumerate(self.words)}
-
-    @classmethod
-    def of_grammar(cls) -> "Vocabulary":
-        """All words of the wordings that training sees."""
-        return cls((*RESERVED, *vocabulary()))
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def encode(self, text: str) -> list[int]:
-        """With START before and END behind."""
-        return [START, *(self._number.get(word, UNKNOWN) for word in words(text)), END]
-
-    def decode(self, numbers: Sequence[int]) -> list[str]:
-        """The words up to END, without what is reserved."""
-        found = []
-        for number in numbers:
-            if number == END:
-                break
-            if number >= len(RESERVED):
-                found.append(self.words[number])
-        return found
+from model.face_description.vocabulary import PAD, Vocabulary
 
 
 class Faces(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from model.face_description.data import END, PAD, START, UNKNOWN
+from model.face_description.vocabulary import END, PAD, START, UNKNOWN
 
 Kept = Sequence[Any]
 """Arrays or tensors whose first axis is the text; both are indexed by rows in the same way."""

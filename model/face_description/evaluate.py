@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from model.face_description.checkpoint import Checkpoint, load_checkpoint
-from model.face_description.data import Vocabulary
 from model.face_description.decisions import decide, pooled_f1, unit_matrix
 from model.face_description.exam import TASKS, Item, Seen, look_at, set_exam, true_units
 from model.face_description.faces import load_faces
@@ -26,6 +25,7 @@ from model.face_description.parsing import parse
 from model.face_description.prepared import PreparedFaces, prepare
 from model.face_description.stem_weights import load_stem
 from model.face_description.told import told
+from model.face_description.vocabulary import Vocabulary
 from model.face_description.writer import write_all
 
 REFERENCES = 4

@@ -5,9 +5,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.face_description.config import ObjectiveConfig
-from model.face_description.data import PAD, Batch
+from model.face_description.data import Batch
 from model.face_description.labels import BAND_YEARS, band_of
 from model.face_description.network import FaceView, Findings
+from model.face_description.vocabulary import PAD
 
 
 def total_loss(

@@ -14,7 +14,7 @@ import torch
 
 from model.face_description.checkpoint import CONFIG_FILE, save_facts
 from model.face_description.config import STAGES, TOGETHER, DescriberConfig, load_config
-from model.face_description.data import Batch, BatchPlan, Vocabulary, make_batch, plan_epoch
+from model.face_description.data import Batch, BatchPlan, make_batch, plan_epoch
 from model.face_description.decisions import choose_thresholds, false_claims, pooled_f1
 from model.face_description.exam import Item, look_at, set_exam, true_units
 from model.face_description.faces import load_faces
@@ -23,6 +23,7 @@ from model.face_description.network import DescriberNetwork
 from model.face_description.prepared import PreparedFaces, prepare
 from model.face_description.questions import PRESENT_FROM
 from model.face_description.stem_weights import load_stem
+from model.face_description.vocabulary import Vocabulary
 from model.release import git_revision
 from model.training import Schedule, fit
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from model.face_description.attention import KeysValues
-from model.face_description.data import Vocabulary
 from model.face_description.decoding import Kept, write_texts
 from model.face_description.network import DescriberNetwork
+from model.face_description.vocabulary import Vocabulary
 
 _TEXTS_AT_ONCE = 128
 
