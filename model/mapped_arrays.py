@@ -3,6 +3,7 @@
 import json
 import math
 import mmap
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,28 @@ def map_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"expected an object as the header of {path.name}, got {type(header).__name__}")
     header.pop("__metadata__", None)
     return {name: _array(content, start, name, entry) for name, entry in header.items()}
+
+
+def create_arrays(path: Path, shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, np.memmap]:
+    """A new safetensors file of zeros, each array to be filled in place; name -> (shape, type as in the header).
+
+    For arrays that are larger than memory; `flush` each when it is filled.
+    """
+    header, starts, end = {}, {}, 0
+    for name, (shape, kind) in shapes.items():
+        start, end = end, end + math.prod(shape) * np.dtype(_DTYPES[kind]).itemsize
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+        starts[name] = start
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    first = _LENGTH_BYTES + len(text)
+    with path.open("xb") as file:
+        file.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
+        file.truncate(first + end)
+    return {
+        name: np.memmap(path, np.dtype(_DTYPES[kind]), "r+", first + starts[name], shape)
+        for name, (shape, kind) in shapes.items()
+    }
 
 
 def _array(content: mmap.mmap, start: int, name: str, entry: object) -> np.ndarray:

@@ -66,8 +66,8 @@ class Deadline:
 
     def __init__(self, deadline_ms: float, started_s: float | None = None) -> None:
         """`started_s`: time.monotonic() of the request's arrival, now if left out."""
-        self._due_s = (time.monotonic() if started_s is None else started_s) + deadline_ms / 1000
+        self.due_s = (time.monotonic() if started_s is None else started_s) + deadline_ms / 1000
 
     def remaining_s(self, reserve_ms: float = 0) -> float:
         """Time left before the deadline less a reserve; never below 0."""
-        return max(0.0, self._due_s - time.monotonic() - reserve_ms / 1000)
+        return max(0.0, self.due_s - time.monotonic() - reserve_ms / 1000)

@@ -20,19 +20,39 @@ from service.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    NotReadyError,
     ServiceError,
     problem_response,
 )
 from service.exchange import ExchangeMiddleware
 from service.logs import failure_fields
 from service.openapi import complete
-from service.routes import attributes, events, health, items, metrics, recommend, users
+from service.routes import (
+    artwork,
+    artwork_faces,
+    artwork_index,
+    artwork_match,
+    artwork_search,
+    artwork_search_aus,
+    attributes,
+    events,
+    faces_aus,
+    health,
+    items,
+    listener_consents,
+    listener_reactions,
+    metrics,
+    recommend,
+    users,
+)
 from service.settings import Settings
 from service.shortcut import Shortcut
 
 logger = logging.getLogger("service.app")
-ROUTES = (recommend, events, users, items, attributes, health, metrics)
+ROUTES = (
+    *(recommend, events, users, items, attributes, artwork_search, artwork_match, artwork_index, artwork),
+    *(faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
+    *(health, metrics),
+)
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}
 
 
@@ -60,22 +80,15 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async def watch() -> None:
-            try:
-                await service.watch.start()
-            except Exception as error:
-                logger.critical("start_failed", extra=failure_fields(error))
-                on_refused()
-                return
-            if service.releases.failure is not None:
-                on_refused()
-            else:
-                await service.watch.follow()
-
-        watching = asyncio.create_task(watch())
+        watching = [
+            asyncio.create_task(_watch(service, on_refused)),
+            asyncio.create_task(_watch_covers(service, on_refused)),
+            *map(asyncio.create_task, service.followers()),
+        ]
         yield
-        watching.cancel()
-        await asyncio.wait({watching})
+        for task in watching:
+            task.cancel()
+        await asyncio.wait(watching)
         await service.close()
 
     app = Application(title="Climber-Pilot Serving", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
@@ -92,16 +105,40 @@ def create_app(settings: Settings, on_refused: Callable[[], None] = lambda: None
     return app
 
 
+async def _watch(service: Service, on_refused: Callable[[], None]) -> None:
+    """Serve the current release of the recommender and follow it, where there is to be one."""
+    if service.watch is None:
+        return
+    try:
+        await service.watch.start()
+    except Exception as error:
+        logger.critical("start_failed", extra=failure_fields(error))
+        on_refused()
+        return
+    if service.releases.failure is not None:
+        on_refused()
+    else:
+        await service.watch.follow()
+
+
+async def _watch_covers(service: Service, on_refused: Callable[[], None]) -> None:
+    """The same of the covers; without them a process that recommends serves on, and /health/ready says so."""
+    if service.artwork_watch is None:
+        return
+    await service.artwork_watch.look()
+    if service.watch is None and service.artwork.releases.refused is not None:
+        on_refused()
+    else:
+        await service.artwork_watch.follow()
+
+
 def _describe(app: FastAPI, service: Service) -> None:
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
-        try:
-            served = service.releases.served
-        except NotReadyError:
-            served = None
+        served = service.releases.served if service.releases.is_served else None
         app.openapi_schema = None  # made anew: examples carry times and follow the release
-        return complete(plain(), service.settings, served)
+        return complete(plain(), service.settings, served, service.artwork.releases.example)
 
     app.openapi = openapi  # type: ignore[method-assign]
 

@@ -1,15 +1,23 @@
 """Service: every part of one running service, made once and shared by its routes."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
 from service.admission import Permits
+from service.artwork.desk import ArtworkDesk
+from service.artwork.pool import WorkPool
+from service.artwork.releases import ArtworkReleases
+from service.artwork.watch import ArtworkWatch
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
+from service.faces.desk import FacesDesk
 from service.fallback import Fallback
+from service.listener.desk import ListenerDesk
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
@@ -32,7 +40,7 @@ class Service:
     permits: Permits
     user_hash: UserHash
     releases: Releases
-    watch: ReleaseWatch
+    watch: ReleaseWatch | None
     store: Store
     users: UserStore
     states: StateCache
@@ -42,6 +50,10 @@ class Service:
     events: EventStore
     fallback: Fallback
     pipeline: Pipeline
+    artwork: ArtworkDesk
+    artwork_watch: ArtworkWatch | None
+    faces: FacesDesk
+    listener: ListenerDesk
 
     @classmethod
     def assemble(cls, settings: Settings) -> "Service":
@@ -54,6 +66,8 @@ class Service:
         recent = RecentRequests(settings.gate_requests)
         cached_users = CachedUsers(users, states, recent)
         batcher = Batcher(settings, telemetry, releases, states)
+        covers = ArtworkReleases(settings, telemetry)
+        pool = WorkPool(settings.artwork_threads, settings.artwork_max_waiting, telemetry)
         key = settings.log_hash_key
         return cls(
             settings=settings,
@@ -61,7 +75,7 @@ class Service:
             permits=Permits(settings.max_concurrent_requests, telemetry.in_flight),
             user_hash=UserHash(key.get_secret_value() if key else None),
             releases=releases,
-            watch=ReleaseWatch(settings, telemetry, releases, recent),
+            watch=None if settings.release_root is None else ReleaseWatch(settings, telemetry, releases, recent),
             store=store,
             users=users,
             states=states,
@@ -71,14 +85,35 @@ class Service:
             events=EventStore(store, settings),
             fallback=fallback,
             pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
+            artwork=ArtworkDesk(settings, telemetry, covers, pool),
+            artwork_watch=None
+            if settings.artwork_root is None
+            else ArtworkWatch(settings.artwork_root, settings, covers),
+            faces=FacesDesk(settings, telemetry, pool),
+            listener=ListenerDesk(settings, telemetry, store),
         )
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything that the settings ask for has been loaded; covers that were refused hold nothing up."""
+        recommends = self.settings.release_root is None or self.releases.is_served
+        covers = self.artwork.releases
+        return recommends and covers.settled and (self.settings.release_root is not None or covers.refused is None)
+
+    def followers(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the requests until it is cancelled, of faces and listeners."""
+        return [self.faces.readers.follow(), self.faces.covers.follow(), self.listener.follow()]
 
     async def close(self) -> None:
         """Give back threads and connections."""
         self.nearline.close()
-        self.watch.close()
+        for watch in (self.watch, self.artwork_watch):
+            if watch is not None:
+                watch.close()
         self.releases.close()
         self.fallback.close()
+        self.artwork.close()
+        self.faces.close()
         await self.store.close()
 
 

@@ -38,14 +38,8 @@ async def read_either_body(
     request: Request, models: Mapping[str, type[BodyModel]], settings: Settings, tags: Iterable[str] = ()
 ) -> BodyModel:
     """As read_body, with a model for each media type that a client may send."""
-    media_type = _check_headers(request.scope["headers"], tuple(models), settings.max_body_bytes)
-    try:
-        async with asyncio.timeout(settings.body_timeout_ms / 1000):
-            body = await _read(request.receive, settings.max_body_bytes)
-    except TimeoutError:
-        raise BodyTimeoutError(
-            f"expected the whole body within {settings.body_timeout_ms} ms", headers=_CLOSE
-        ) from None
+    media_type = _media_type(_declared(request.scope["headers"], b"content-type"), tuple(models))
+    body = await read_bytes(request, settings.max_body_bytes, settings.body_timeout_ms)
     try:
         return models[media_type].model_validate_json(body)
     except ValidationError as error:
@@ -55,26 +49,32 @@ async def read_either_body(
         raise InvalidRequestError(faults) from None
 
 
-# The rest of a body that is not read must not be taken for the next request.
-_CLOSE = {"connection": "close"}
-
-
-def _check_headers(headers: RawHeaders, media_types: tuple[str, ...], max_body_bytes: int) -> str:
-    """The media type of the body."""
-    content_type, encoding, length = b"", b"identity", b"0"
-    for name, value in headers:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"content-length":
-            length = value
-        elif name == b"content-encoding":
-            encoding = value
-    media_type = _media_type(content_type, media_types)
+async def read_bytes(request: Request, max_body_bytes: int, timeout_ms: int) -> bytes:
+    """The body as it is; raises the ServiceError of one that is compressed, too large or too slow."""
+    headers = request.scope["headers"]
+    encoding, length = _declared(headers, b"content-encoding", b"identity"), _declared(headers, b"content-length")
     if encoding.strip().lower() != b"identity":
         raise UnsupportedMediaTypeError(f"expected no content-encoding, got {encoding.decode('latin-1')}")
     if length.isdigit() and int(length) > max_body_bytes:
         raise BodyTooLargeError(f"expected at most {max_body_bytes} bytes, got {length.decode()}", headers=_CLOSE)
-    return media_type
+    try:
+        async with asyncio.timeout(timeout_ms / 1000):
+            return await _read(request.receive, max_body_bytes)
+    except TimeoutError:
+        raise BodyTimeoutError(f"expected the whole body within {timeout_ms} ms", headers=_CLOSE) from None
+
+
+# The rest of a body that is not read must not be taken for the next request.
+_CLOSE = {"connection": "close"}
+
+
+def _declared(headers: RawHeaders, name: bytes, otherwise: bytes = b"") -> bytes:
+    """The last header of a name."""
+    found = otherwise
+    for known, value in headers:
+        if known == name:
+            found = value
+    return found
 
 
 @lru_cache(maxsize=256)

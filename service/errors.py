@@ -8,8 +8,18 @@ ServiceError
 ├── UnsupportedMediaTypeError  415 unsupported_media_type
 ├── InvalidRequestError        422 invalid_request       `errors` names every field, each with a code of its own
 ├── NotFoundError              404 not_found
-│   └── UnknownItemError       404 unknown_item
+│   ├── UnknownItemError       404 unknown_item
+│   └── UnknownCoverError      404 unknown_cover
 ├── MethodNotAllowedError      405 method_not_allowed    with Allow
+├── ListenerOffError           403 listener_off          the operator takes nothing of listeners' faces
+├── NoConsentError             409 no_consent            the listener did not agree, or does not any more
+├── NotConfiguredError         503 not_configured        this process was not told to do that
+│   ├── RecommenderNotConfiguredError  503 recommender_not_configured
+│   ├── ArtworkNotConfiguredError      503 artwork_not_configured
+│   ├── VisionNotConfiguredError       503 vision_not_configured
+│   ├── FacesNotConfiguredError        503 faces_not_configured
+│   └── CoverFacesNotConfiguredError   503 cover_faces_not_configured
+├── AdditionsFullError         503 additions_full        a release of the covers has to be made first
 ├── UnavailableError           503 unavailable           with Retry-After
 │   ├── NotReadyError          503 not_ready             no release is loaded and warmed up yet
 │   ├── StoreUnavailableError  503 history_store_unavailable
@@ -76,6 +86,12 @@ class UnknownItemError(NotFoundError):
     code, title = "unknown_item", "Unknown item"
 
 
+class UnknownCoverError(NotFoundError):
+    """No cover of the release in force, and none that was added since, has this id."""
+
+    code, title = "unknown_cover", "Unknown cover"
+
+
 class MethodNotAllowedError(ServiceError):
     """The path exists, the method does not; Allow lists those that do."""
 
@@ -115,6 +131,60 @@ class InvalidRequestError(ServiceError):
         first, more = errors[0], len(errors) - 1
         place = f"{first.field}: " if first.field else ""
         super().__init__(place + first.message + (f" (and {more} more)" if more else ""), errors[:MAX_FIELD_ERRORS])
+
+
+class NotConfiguredError(ServiceError):
+    """The settings of this process leave out what the path needs; no use to try it again here."""
+
+    status, code, title = 503, "not_configured", "Not configured"
+
+
+class RecommenderNotConfiguredError(NotConfiguredError):
+    """REC_RELEASE_ROOT is not set."""
+
+    code, title = "recommender_not_configured", "Recommender not configured"
+
+
+class ArtworkNotConfiguredError(NotConfiguredError):
+    """REC_ARTWORK_ROOT is not set."""
+
+    code, title = "artwork_not_configured", "Artwork not configured"
+
+
+class VisionNotConfiguredError(NotConfiguredError):
+    """REC_PARTS_DIR is not set, or its parts are not those that the networks in force were trained on."""
+
+    code, title = "vision_not_configured", "Vision not configured"
+
+
+class FacesNotConfiguredError(NotConfiguredError):
+    """REC_FACES_ROOT is not set."""
+
+    code, title = "faces_not_configured", "Faces not configured"
+
+
+class CoverFacesNotConfiguredError(NotConfiguredError):
+    """REC_COVER_FACES_ROOT is not set."""
+
+    code, title = "cover_faces_not_configured", "Faces of covers not configured"
+
+
+class ListenerOffError(ServiceError):
+    """REC_LISTENER_FACES is off, as it is by default."""
+
+    status, code, title = 403, "listener_off", "Listener mode off"
+
+
+class NoConsentError(ServiceError):
+    """There is no consent of this id and scope, never was or not any more."""
+
+    status, code, title = 409, "no_consent", "No consent"
+
+
+class AdditionsFullError(ServiceError):
+    """As many covers were added as may be before another release is made."""
+
+    status, code, title = 503, "additions_full", "Additions full"
 
 
 class UnavailableError(ServiceError):

@@ -10,8 +10,13 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from model.artwork.cover import STYLE
+from model.artwork.library import Library
 from service.answer import RecommendationColumns
+from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
 from service.errors import PROBLEM_JSON
+from service.faces.request import FacesRequest, StoredFacesRequest, UnitSearchRequest
+from service.listener.request import ConsentRequest, ReactionsRequest
 from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
 from service.request import IngestRequest, RecommendRequest
@@ -19,16 +24,29 @@ from service.request_columns import RecommendColumns
 from service.settings import Settings
 
 _READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest)
+_ABOUT_COVERS = (ArtworkSearchRequest, ArtworkMatchRequest, ArtworkIndexRequest)
+_ABOUT_FACES = (FacesRequest, StoredFacesRequest, UnitSearchRequest, ConsentRequest, ReactionsRequest)
+# Left out of the document of a process that was not told to do it.
+_RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items/{item_id}", "/attributes")
+_ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", "/artwork/{artwork_id}")
+_FACES_PATHS = ("/faces/aus",)
+_COVER_FACES_PATHS = ("/artwork/{artwork_id}/faces", "/artwork/search/aus")
+_LISTENER_PATHS = (
+    *("/listener/consents", "/listener/consents/{consent_id}"),
+    *("/listener/reactions", "/listener/reactions/{session_id}"),
+)
 _REF = "#/components/schemas/{model}"
 _MEANING = {
     400: "the body is not JSON",
-    404: "there is no such item",
+    403: "the operator does not allow it",
+    404: "there is no such item or cover",
     406: "the accept header names no media type that can be answered",
     408: "the body did not arrive in time",
-    413: "the body is too large",
+    409: "the listener has not agreed",
+    413: "the body, or the picture in it, is too large",
     415: "the body is of no media type that the path takes",
     422: "a field is missing, wrong or contradicts another; `errors` names it",
-    503: "not ready, overloaded, or the history store is away; see retry-after",
+    503: "not ready, not configured, overloaded, or the history store is away; see retry-after",
 }
 _COLUMN_OF = {"item_ids": "item_id", "event_times_s": "event_time_s"}
 _FIELD_ERROR = {
@@ -70,12 +88,15 @@ def reference(model: type) -> dict[str, Any]:
     return {"schema": {"$ref": _REF.format(model=model.__name__)}}
 
 
-def complete(document: dict[str, Any], settings: Settings, served: ServedRelease | None) -> dict[str, Any]:
+def complete(
+    document: dict[str, Any], settings: Settings, served: ServedRelease | None, covers: Library | None = None
+) -> dict[str, Any]:
     """Add to FastAPI's document what it cannot know; examples only once a release is served."""
     read: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]]
     read = [(model.__name__, "validation", TypeAdapter(model)) for model in _READ_AS_BYTES]
     written: JsonSchemaMode = "serialization"
     columns: TypeAdapter[Any] = TypeAdapter(RecommendationColumns)
+    read += [(model.__name__, "validation", TypeAdapter(model)) for model in (*_ABOUT_COVERS, *_ABOUT_FACES)]
     models = [*read, (RecommendationColumns.__name__, written, columns)]
     _, definitions = TypeAdapter.json_schemas(models, ref_template=_REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
@@ -90,7 +111,43 @@ def complete(document: dict[str, Any], settings: Settings, served: ServedRelease
         _limit(schemas[model.__name__]["properties"], settings)
     if served is not None:
         _add_examples(document["paths"], served)
+    schemas[UnitSearchRequest.__name__]["properties"]["k"]["maximum"] = settings.max_k
+    _limit_covers(schemas, settings)
+    if covers is not None:
+        _add_cover_examples(document["paths"], covers)
+    for told, paths in (
+        (settings.release_root, _RECOMMENDER_PATHS),
+        (settings.artwork_root, _ARTWORK_PATHS),
+        (settings.faces_root, _FACES_PATHS),
+        (settings.cover_faces_root, _COVER_FACES_PATHS),
+        (settings.listener_faces, _LISTENER_PATHS),
+    ):
+        for path in () if told else paths:
+            del document["paths"][path]
     return document
+
+
+def _limit_covers(schemas: dict[str, Any], settings: Settings) -> None:
+    for model in (ArtworkSearchRequest, ArtworkMatchRequest):
+        properties = schemas[model.__name__]["properties"]
+        properties["k"]["maximum"] = settings.artwork_max_k
+        for form in properties["deadline_ms"]["anyOf"]:
+            if form.get("type") == "integer":
+                form["maximum"] = settings.max_deadline_ms
+    schemas[ArtworkSearchRequest.__name__]["properties"]["instructions"]["maxItems"] = settings.max_instructions
+
+
+def _add_cover_examples(paths: dict[str, Any], covers: Library) -> None:
+    cover, catalogue = covers.cover(0), covers.base.catalogue
+    style = {STYLE: {"any": catalogue.describe(0)[STYLE]}}
+    sentence = cover.title or "a man with a guitar in front of a red wall"
+    examples = {
+        "one_sentence": {"sentence": sentence, "k": 10},
+        "covers_like_one": {"sentence": sentence, "instructions": [{"where": style}], "k": 10},
+    }
+    content = paths["/artwork/search"]["post"]["requestBody"]["content"][JSON]
+    content["examples"] = {name: {"value": value} for name, value in examples.items()}
+    paths["/artwork/{artwork_id}"]["get"]["parameters"][0]["example"] = cover.artwork_id
 
 
 def _limit(properties: dict[str, Any], settings: Settings) -> None:

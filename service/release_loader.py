@@ -51,6 +51,7 @@ class ReleaseLoader:
 
     def _load(self, release_id: str) -> ServedRelease:
         settings = self._settings
+        assert settings.release_root is not None
         path = settings.release_root / release_id
         retriever = Retriever.load(path, settings.device, settings.runtime, settings.release_public_key)
         policy = retriever.catalogue.condition(settings.policy, path="REC_POLICY")

@@ -40,6 +40,7 @@ class ReleaseWatch:
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry, releases: Releases, recent: RecentRequests) -> None:
+        assert settings.release_root is not None
         self._root = settings.release_root
         self._poll_s = settings.release_poll_ms / 1000
         self._max_kept = settings.keep_previous

@@ -26,7 +26,7 @@ from model.catalogue import Catalogue
 from model.climber_pilot.inference import Retriever
 from model.condition import Condition
 from service.compliance import Compliance
-from service.errors import NotReadyError
+from service.errors import NotReadyError, RecommenderNotConfiguredError
 from service.instructions import InstructionCache
 from service.item_json import ItemJson
 from service.settings import Settings
@@ -95,6 +95,7 @@ class Releases:
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._max_kept = settings.keep_previous
+        self._configured = settings.release_root is not None
         self._telemetry = telemetry
         self._executor = ThreadPoolExecutor(1, "model", initializer=torch.set_num_threads, initargs=(1,))
         self._served: ServedRelease | None = None
@@ -102,9 +103,16 @@ class Releases:
         self.refused: RefusedRelease | None = None
 
     @property
+    def is_served(self) -> bool:
+        """Whether there is a release in force."""
+        return self._served is not None
+
+    @property
     def served(self) -> ServedRelease:
         """The release in force; raises NotReadyError before it is warmed up and where it was refused."""
         if self._served is None:
+            if not self._configured:
+                raise RecommenderNotConfiguredError("REC_RELEASE_ROOT is not set: this process recommends nothing")
             refused = self.refused
             reason = f"the release was refused: {refused.message}" if refused else "the release is being loaded"
             raise NotReadyError(reason)

@@ -71,15 +71,12 @@ class Clauses(BaseModel):
         return self
 
 
-class InstructionBody(BaseModel):
-    """One instruction: a condition on items, with a name for the answer and a share of the merged list."""
+class ConditionBody(BaseModel):
+    """A condition, with a name for the answer."""
 
     model_config = STRICT
     name: Name | None = None
     where: Annotated[dict[Key, Clauses], Field(max_length=32, description="attribute -> clauses; {} is any item")]
-    quota: Annotated[int, Field(ge=0), WHOLE] | None = Field(
-        None, description="at least this many items of a merged list"
-    )
 
     def client_form(self) -> dict[str, dict[str, list[str]]]:
         """`where` as the catalogue parses it."""
@@ -89,6 +86,14 @@ class InstructionBody(BaseModel):
             }
             for name, clauses in self.where.items()
         }
+
+
+class InstructionBody(ConditionBody):
+    """One instruction: a condition on items, with a name for the answer and a share of the merged list."""
+
+    quota: Annotated[int, Field(ge=0), WHOLE] | None = Field(
+        None, description="at least this many items of a merged list"
+    )
 
 
 # Marks that pydantic puts into the path of a fault: the two forms of `instructions`, a wrong key.

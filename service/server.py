@@ -12,7 +12,6 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.assembly import Service
-from service.errors import NotReadyError
 from service.one_write import OneWriteProtocol
 from service.refusal import Refusal
 from service.settings import Settings
@@ -132,10 +131,7 @@ class WorkerServer(uvicorn.Server):
         )
 
     def _ready(self) -> bool:
-        try:
-            return self._service.releases.served is not None
-        except NotReadyError:
-            return False
+        return self._service.ready
 
     def _tell_limit(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """HAProxy's agent-check: one line, then the connection closes."""

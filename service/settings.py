@@ -33,7 +33,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    release_root: Path = Field(description="directory of releases; its file `current` names the one to serve")
+    release_root: Path | None = Field(
+        None, description="directory of releases; its file `current` names the one to serve; unset: no recommendations"
+    )
     release_poll_ms: int = Field(1_000, ge=10, description="how often each process looks which release is in force")
     release_public_key: str | None = Field(None, description="who must have signed a release; base64, from keygen")
     keep_previous: int = Field(1, ge=0, le=16, description="earlier releases kept loaded, for a rollback")
@@ -81,6 +83,23 @@ class Settings(BaseSettings):
     inline_ms: float = Field(3, ge=0, description="kept states: model calls up to this long skip the model thread")
     max_queue: int = Field(256, ge=1, description="requests that wait for the model; answered with 503 beyond")
 
+    artwork_root: Path | None = Field(None, description="directory of artwork releases; unset: no covers")
+    parts_dir: Path | None = Field(None, description="networks that look at pictures; unset: covers by sentence alone")
+    artwork_threads: int = Field(1, ge=1, le=64, description="threads for pictures and sentences")
+    artwork_max_waiting: int = Field(16, ge=0, description="requests that wait for one; answered with 503 beyond")
+    artwork_max_k: int = Field(100, ge=1, le=1_000)
+    artwork_rerank_covers: int = Field(50, ge=1, le=1_000, description="candidates that are ranked again")
+    artwork_max_additions: int = Field(10_000, ge=0, description="covers added since the release was made")
+    max_image_bytes: int = Field(10 << 20, ge=1024)
+    max_image_pixels: int = Field(25_000_000, ge=1024, description="told by the header, before decompression")
+
+    faces_root: Path | None = Field(None, description="releases of what reads action units; unset: no faces are read")
+    cover_faces_root: Path | None = Field(None, description="releases of the faces on covers, from the batch")
+    listener_faces: bool = Field(False, description="take action units of listeners who agreed; off: refuse them")
+    listener_session_ttl_s: int = Field(1_800, ge=1, description="a session unheard of for so long is deleted")
+    listener_max_sessions: int = Field(10_000, ge=1, description="sessions in memory; the oldest is deleted beyond")
+    consent_ttl_s: int = Field(30 * 86_400, ge=1, description="how long a consent holds")
+
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_hash_key: SecretStr | None = Field(None, description="key of the user hashes in logs; random if unset")
 
@@ -93,6 +112,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:
+        if self.release_root is None and self.artwork_root is None:
+            raise ValueError("expected release_root, artwork_root or both: there is nothing to serve")
         if self.default_deadline_ms > self.max_deadline_ms:
             raise ValueError("expected default_deadline_ms to be at most max_deadline_ms")
         if self.standing_top_p > self.max_instructions:

@@ -83,6 +83,8 @@ class Telemetry:
         for result in ("accepted", "duplicate", "unknown_item"):
             self.events.labels(result)
         self._describe_states(registry)
+        self._describe_artwork(registry)
+        self._describe_faces(registry)
 
     def _describe_states(self, registry: CollectorRegistry) -> None:
         """User states and the batches that compute them."""
@@ -119,3 +121,54 @@ class Telemetry:
             self.state_cache.labels(result)
         for result in ("extended", "left", "failed"):
             self.nearline.labels(result)
+
+    def _describe_artwork(self, registry: CollectorRegistry) -> None:
+        """Covers: what is served of them and what is asked about them."""
+        self.artwork_release = Gauge(
+            "rec_artwork_release_info", "The artwork release in force", ("release",), registry=registry
+        )
+        self.artwork_refusals = Counter(
+            "rec_artwork_refusals_total", "Artwork releases that were not put in force", registry=registry
+        )
+        self.artwork_covers = Gauge("rec_artwork_covers", "Covers that can be found", registry=registry)
+        self.artwork_in_flight = Gauge(
+            "rec_artwork_in_flight", "Requests about covers that hold or wait for a thread", registry=registry
+        )
+        self.artwork_answers = Counter(
+            "rec_artwork_answers_total",
+            "Answers about covers, by whether the second stage ranked them and why not",
+            ("operation", "second_stage"),
+            registry=registry,
+        )
+        self.artwork_additions = Counter(
+            "rec_artwork_additions_total", "Covers added to a running service", ("result",), registry=registry
+        )
+        for operation in ("search", "match"):
+            for second_stage in ("reranked", "deadline", "no_scorer", "not_asked"):
+                self.artwork_answers.labels(operation, second_stage)
+        for result in ("new", "replaced"):
+            self.artwork_additions.labels(result)
+
+    def _describe_faces(self, registry: CollectorRegistry) -> None:
+        """Faces, of covers and of listeners who agreed; never what was read off them."""
+        self.followed_release = Gauge(
+            "rec_followed_release_info",
+            "The release in force of each other kind",
+            ("kind", "release"),
+            registry=registry,
+        )
+        self.followed_refusals = Counter(
+            "rec_followed_refusals_total", "Releases of other kinds that were refused", ("kind",), registry=registry
+        )
+        self.faces = Counter(
+            "rec_faces_total",
+            "Faces found in images that were sent, by whose they are and why they were not read",
+            ("source", "outcome"),
+            registry=registry,
+        )
+        self.listener_sessions = Gauge("rec_listener_sessions", "Sessions of listeners in memory", registry=registry)
+        self.consents = Counter(
+            "rec_consents_total", "Consents given and withdrawn", ("scope", "event"), registry=registry
+        )
+        for source in ("cover", "listener"):
+            self.faces.labels(source, "read")

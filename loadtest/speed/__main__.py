@@ -22,7 +22,7 @@ from loadtest.speed.rows import finished, keep, row
 from loadtest.speed.served_cell import num_items, start, target_of
 from loadtest.speed.servers import Servers, StartError, end_on_sigterm
 from loadtest.speed.table import cost_table, goal_table, stage_table
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 from model.release import ReleaseError, current_release, git_revision
 
 logger = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from loadtest.speed.rates import flops_per_s, read_bytes_per_s
 from loadtest.speed.rows import machine
 from loadtest.speed.servers import Servers, StartError, end_on_sigterm, free_port
 from loadtest.speed.work import Asked, Work, cold_work, warm_work
+from model.benchmark_rows import Row, Rows
 from model.catalogue import Catalogue
-from model.climber_pilot.benchmark.run import Row, Rows
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.inference import CATALOGUE_FILE, CONFIG_FILE
 from model.release import ReleaseError, current_release

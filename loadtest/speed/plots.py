@@ -6,8 +6,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from loadtest.speed.table import STAGES
-from model.climber_pilot.benchmark.run import Row
-from model.climber_pilot.benchmark.svg import save_svg
+from model.benchmark_rows import Row
+from model.svg import save_svg
 
 
 def plot_costs(rows: Sequence[Row], out: Path) -> Path:

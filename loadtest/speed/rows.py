@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.climber_pilot.benchmark.run import Row, Rows
+from model.benchmark_rows import Row, Rows
 from model.release import git_revision
 
 ROWS_FILE = "rows.jsonl"

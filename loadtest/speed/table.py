@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 
 STAGES = ("parse", "history", "retrieval", "slate", "serialise", "total")
 

@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-T = TypeVar("T")
+from model.configuration import configuration_from, read_configuration
 
 
 @dataclass(frozen=True)
@@ -115,35 +114,9 @@ class ClimberPilotConfig:
 
 def load_config(path: Path) -> ClimberPilotConfig:
     """Read a TOML file; unknown sections or keys and values of the wrong type raise ValueError."""
-    with path.open("rb") as file:
-        return config_from_mapping(tomllib.load(file))
+    return read_configuration(path, ClimberPilotConfig())
 
 
 def config_from_mapping(mapping: Mapping[str, Any]) -> ClimberPilotConfig:
     """Build the configuration from plain nested mappings; see `load_config`."""
-    defaults = ClimberPilotConfig()
-    sections = {section.name: getattr(defaults, section.name) for section in dataclasses.fields(defaults)}
-    unknown = set(mapping) - set(sections)
-    if unknown:
-        raise ValueError(f"expected sections {sorted(sections)}, got {sorted(unknown)}")
-    return ClimberPilotConfig(**{name: _replace(sections[name], mapping.get(name, {}), name) for name in sections})
-
-
-def _replace(default: T, values: Mapping[str, Any], section: str) -> T:
-    known = {entry.name: getattr(default, entry.name) for entry in dataclasses.fields(default)}  # type: ignore[arg-type]
-    hints = get_type_hints(type(default))
-    changes: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            raise ValueError(f"expected keys of [{section}] {sorted(known)}, got {key!r}")
-        if isinstance(known[key], tuple):
-            value = tuple(value)
-        elif isinstance(known[key], float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        choices = get_args(hints[key]) if get_origin(hints[key]) is Literal else ()
-        if choices and value not in choices:
-            raise ValueError(f"expected {section}.{key} as one of {choices}, got {value!r}")
-        if type(value) is not type(known[key]):
-            raise ValueError(f"expected {section}.{key} as {type(known[key]).__name__}, got {value!r}")
-        changes[key] = value
-    return dataclasses.replace(default, **changes)  # type: ignore[type-var]
+    return configuration_from(mapping, ClimberPilotConfig())

@@ -12,7 +12,7 @@ import numpy as np
 MAX_MANIFEST_BYTES = 1 << 20
 KINDS = (
     *("detector", "backbone", "person-mask", "relation-head", "face-landmarker", "hand-landmarker"),
-    *("bottomup", "panoptic", "image-text-embedder", "faces"),
+    *("text-reader", "bottomup", "panoptic", "relations-json", "image-text-embedder", "faces"),
 )
 
 
@@ -78,8 +78,8 @@ class InputSpec:
 class PartManifest:
     """The JSON beside a part's file.
 
-    outputs: role -> name in the network. labels: class names in the network's order. feature_space: name of what its
-    vectors mean. max_ms: longest time of one run.
+    outputs: role -> name in the network. files: other files that belong to it, name -> sha256. labels: class names in
+    the network's order. feature_space: name of what its vectors mean. max_ms: longest time of one run.
     """
 
     kind: str
@@ -89,6 +89,7 @@ class PartManifest:
     version: str = "1"
     input: InputSpec | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     label_space: str = ""
     feature_space: str = ""
@@ -103,17 +104,18 @@ class PartManifest:
 
 
 def read_part(manifest_path: Path, kind: str) -> tuple[PartManifest, Path]:
-    """A part's manifest and its file, whose hash is checked. Raises PartError."""
+    """A part's manifest and its file; the hashes of all its files are checked. Raises PartError."""
     manifest = read_manifest(manifest_path)
     if manifest.kind != kind:
         raise PartError("wrong_kind", f"expected a {kind} in {manifest_path.name}, got a {manifest.kind}")
-    path = manifest_path.parent / manifest.file
-    if not path.is_file():
-        raise PartError("missing_file", f"expected the {kind} at {path}, found none")
-    found = file_sha256(path)
-    if found != manifest.sha256:
-        raise PartError("hash_mismatch", f"expected {manifest.file} with sha256 {manifest.sha256}, got {found}")
-    return manifest, path
+    for name, sha256 in {manifest.file: manifest.sha256, **manifest.files}.items():
+        path = manifest_path.parent / name
+        if not path.is_file():
+            raise PartError("missing_file", f"expected the {kind} at {path}, found none")
+        found = file_sha256(path)
+        if found != sha256:
+            raise PartError("hash_mismatch", f"expected {name} with sha256 {sha256}, got {found}")
+    return manifest, manifest_path.parent / manifest.file
 
 
 def read_manifest(path: Path) -> PartManifest:
@@ -136,7 +138,7 @@ def write_manifest(path: Path, manifest: PartManifest) -> None:
     content: dict[str, Any] = {one.name: getattr(manifest, one.name) for one in fields(manifest)}
     if manifest.input is not None:
         content["input"] = {one.name: getattr(manifest.input, one.name) for one in fields(manifest.input)}
-    content["outputs"] = dict(manifest.outputs)
+    content |= {"outputs": dict(manifest.outputs), "files": dict(manifest.files)}
     kept = {name: value for name, value in content.items() if value not in (None, "", (), {})}
     path.write_text(json.dumps(kept, indent=2) + "\n")
 
@@ -156,8 +158,9 @@ def _manifest_of(content: Any, folder: Path) -> PartManifest:
         raise ValueError(f"missing keys {sorted(missing)}, unknown keys {sorted(set(content) - known)}")
     if content["kind"] not in KINDS:
         raise ValueError(f"a kind that is none of {KINDS}: {content['kind']!r}")
-    if Path(content["file"]).name != content["file"]:
-        raise ValueError(f"a file outside the manifest's folder: {content['file']!r}")
+    for name in (content["file"], *content.get("files", {})):
+        if Path(name).name != name:
+            raise ValueError(f"a file outside the manifest's folder: {name!r}")
     if "input" in content:
         spec = dict(content["input"])
         for name in ("size", "mean", "std"):

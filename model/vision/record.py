@@ -32,7 +32,8 @@ def record_bytes(features: ImageFeatures) -> bytes:
     }
     if (regions := features.regions) is not None:
         tensors["regions.features"] = regions.features.astype(np.float16)
-        tensors["regions.boxes"] = regions.boxes.astype(np.float32)
+        if regions.boxes is not None:
+            tensors["regions.boxes"] = regions.boxes.astype(np.float32)
         tensors["regions.scores"] = regions.scores.astype(np.float32)
         facts["regions"] = {"labels": regions.labels, "sources": regions.sources, "attributes": regions.attributes}
     if features.grid is not None:
@@ -62,7 +63,7 @@ def features_of(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) 
         names = facts["regions"]
         attributes = names["attributes"]
         regions = Regions(
-            boxes=np.asarray(tensors["regions.boxes"], np.float32),
+            boxes=np.asarray(tensors["regions.boxes"], np.float32) if "regions.boxes" in tensors else None,
             features=np.asarray(tensors["regions.features"], np.float32),
             labels=tuple(names["labels"]),
             scores=np.asarray(tensors["regions.scores"], np.float32),

@@ -16,11 +16,12 @@ SOURCES = ("detector", "grid", "face", "text")
 class Regions:
     """K places of one image.
 
-    boxes: [K, 4] float32, x0 y0 x1 y1 as shares of width and height. features: [K, D] float32. scores: [K] float32 in
-    0..1, 0 for a grid cell. labels, sources: K strings each; attributes likewise, None where the part knows none.
+    boxes: [K, 4] float32, x0 y0 x1 y1 as shares of width and height; None where precomputed vectors came without.
+    features: [K, D] float32. scores: [K] float32 in 0..1, 0 for a grid cell. labels, sources: K strings each;
+    attributes likewise, None where the part knows none.
     """
 
-    boxes: np.ndarray
+    boxes: np.ndarray | None
     features: np.ndarray
     labels: tuple[str, ...]
     scores: np.ndarray
@@ -29,10 +30,10 @@ class Regions:
 
     def __post_init__(self) -> None:
         count = len(self.labels)
-        if self.boxes.shape != (count, 4) or self.features.ndim != 2 or len(self.features) != count:
-            raise ValueError(
-                f"expected boxes [{count}, 4] and features [{count}, D], got {self.boxes.shape}, {self.features.shape}"
-            )
+        if self.boxes is not None and self.boxes.shape != (count, 4):
+            raise ValueError(f"expected boxes [{count}, 4], got {list(self.boxes.shape)}")
+        if self.features.ndim != 2 or len(self.features) != count:
+            raise ValueError(f"expected features [{count}, D], got {list(self.features.shape)}")
         if self.scores.shape != (count,) or len(self.sources) != count:
             raise ValueError(
                 f"expected {count} scores and sources, got {self.scores.shape} scores, {len(self.sources)} sources"

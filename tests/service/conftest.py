@@ -2,6 +2,8 @@
 
 import pytest
 
+from service.artwork import networks
+from tests.service.artwork.tiny import artwork_settings, tiny_front_end, tiny_matchers, write_tiny_root
 from tests.service.running import RedisServer, serving, settings_for
 
 
@@ -31,3 +33,35 @@ def history(running):
     """Ten known items as a request carries them."""
     ids = running.catalogue.item_ids[:40:4]
     return [{"item_id": item_id, "event_time_s": 1_700_000_000 + 600 * age} for age, item_id in enumerate(ids)]
+
+
+@pytest.fixture(scope="session")
+def tiny_networks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "assemble", tiny_front_end)
+        patch.setattr(networks, "load_matchers", tiny_matchers)
+        yield
+
+
+@pytest.fixture
+def artwork_root(tmp_path):
+    root = tmp_path / "artwork"
+    root.mkdir()
+    write_tiny_root(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def covers(tiny_networks, tmp_path_factory):
+    """A running service that tests may ask and not change."""
+    root = tmp_path_factory.mktemp("artwork")
+    write_tiny_root(root)
+    with serving(artwork_settings(root)) as service:
+        yield service
+
+
+@pytest.fixture
+def own_covers(tiny_networks, artwork_root):
+    """A running service that a test may add to."""
+    with serving(artwork_settings(artwork_root)) as service:
+        yield service

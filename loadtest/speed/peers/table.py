@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from loadtest.speed.cell import SATURATION
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 
 
 def peer_table(rows: Sequence[Row]) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from model.benchmark_rows import ROWS_FILE, Row, Rows, Run, key_of, perform
 from model.climber_pilot.benchmark.configurations import shipped_config
 from model.climber_pilot.benchmark.instructions import InstructionsSuite
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite
-from model.climber_pilot.benchmark.run import ROWS_FILE, Row, Rows, Run, key_of, perform
 from model.climber_pilot.benchmark.suite import Suite
 from model.climber_pilot.benchmark.tamip import TamipSuite
 from model.climber_pilot.config import load_config

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from model.benchmark_rows import Row, Run
 from model.climber_pilot.benchmark.configurations import described, overridden, pretraining_of, with_seed
 from model.climber_pilot.benchmark.held_out import RANKS_FILE, load_ranks
 from model.climber_pilot.benchmark.instructed_figures import figures_of
@@ -17,7 +18,6 @@ from model.climber_pilot.benchmark.instructions_table import instructions_table
 from model.climber_pilot.benchmark.paired_difference import paired_differences
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite
 from model.climber_pilot.benchmark.retrieval_table import OURS
-from model.climber_pilot.benchmark.run import Row, Run
 from model.climber_pilot.checkpoint import load_checkpoint
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.evaluate import CUTS

@@ -6,11 +6,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.instruction_modes import BEST
 from model.climber_pilot.benchmark.instructions_table import HIT_RATES, attributes_of, differences_of
-from model.climber_pilot.benchmark.run import Row
-from model.climber_pilot.benchmark.svg import save_svg
 from model.climber_pilot.benchmark.tables import grouped
+from model.svg import save_svg
 
 
 def plot_differences(rows: Sequence[Row], out: Path) -> list[Path]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.instruction_modes import BEST, DIFFERENCES, PRETRAINED, TUNED, modes_of
-from model.climber_pilot.benchmark.run import Row
 from model.climber_pilot.benchmark.tables import commands, grouped, markdown_table, over_seeds, percent
 from model.climber_pilot.evaluate import CUTS
 from model.metrics import Estimate

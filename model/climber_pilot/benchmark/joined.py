@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from model.benchmark_rows import Run
 from model.climber_pilot.benchmark.held_out import checkpoint_figures, split_of
-from model.climber_pilot.benchmark.run import Run
 from model.climber_pilot.checkpoint import load_checkpoint
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.join import join

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from model.benchmark_rows import Row, Run
 from model.climber_pilot.baselines import Baseline, LastItemTransition, Popularity
 from model.climber_pilot.benchmark.configurations import described, overridden, pretraining_of, with_seed
 from model.climber_pilot.benchmark.held_out import checkpoint_figures, held_out_figures, split_of, split_settings
@@ -15,7 +16,6 @@ from model.climber_pilot.benchmark.learning_curve import learning_curve
 from model.climber_pilot.benchmark.peers import PEER, PEER_RECIPE, require_peer, train_peer
 from model.climber_pilot.benchmark.retrieval_plots import plot_hit_rates, plot_learning_curves
 from model.climber_pilot.benchmark.retrieval_table import retrieval_table
-from model.climber_pilot.benchmark.run import Row, Run
 from model.climber_pilot.checkpoint import load_checkpoint
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.evaluate import baseline_scores

@@ -6,11 +6,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.anchors import anchors
-from model.climber_pilot.benchmark.run import Row
-from model.climber_pilot.benchmark.svg import save_svg
 from model.climber_pilot.benchmark.tables import grouped, over_seeds
 from model.climber_pilot.evaluate import CUTS
+from model.svg import save_svg
 
 ANCHOR_STYLES = (":", "-.", "--", "-")
 

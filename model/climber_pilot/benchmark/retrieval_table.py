@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.anchors import Anchor, anchors
-from model.climber_pilot.benchmark.run import Row
 from model.climber_pilot.benchmark.tables import commands, grouped, markdown_table, over_seeds, percent
 from model.climber_pilot.evaluate import CUTS
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from model.climber_pilot.benchmark.run import Row, Run
+from model.benchmark_rows import Row, Run
 from model.climber_pilot.config import ClimberPilotConfig
 from model.datasets.dataset import Dataset
 

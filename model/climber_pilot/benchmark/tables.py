@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 from model.metrics import Estimate, mean_and_standard_error
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
+from model.benchmark_rows import Row, Run
 from model.climber_pilot.benchmark.configurations import described, overridden, with_seed
 from model.climber_pilot.benchmark.held_out import save_ranks, split_of
 from model.climber_pilot.benchmark.learning_curve import learning_curve
-from model.climber_pilot.benchmark.run import Row, Run
 from model.climber_pilot.benchmark.tamip_figures import Study, figures_of, rank_variant
 from model.climber_pilot.benchmark.tamip_plots import plot_horizon, plot_sensitivity
 from model.climber_pilot.benchmark.tamip_table import READOUT, tamip_table

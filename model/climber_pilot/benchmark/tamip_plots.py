@@ -6,11 +6,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from model.climber_pilot.benchmark.run import Row
-from model.climber_pilot.benchmark.svg import save_svg
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.tables import grouped
 from model.climber_pilot.benchmark.tamip_sums import Figure, estimated, figures_known, interval_s, steps_of
 from model.climber_pilot.benchmark.tamip_table import READOUT
+from model.svg import save_svg
 
 
 def plot_horizon(rows: Sequence[Row], out: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.tamip_figures import CUTS
 from model.climber_pilot.user_groups import Interval, difference, interval
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.climber_pilot.benchmark.run import Row
+from model.benchmark_rows import Row
 from model.climber_pilot.benchmark.tables import commands, grouped, markdown_table
 from model.climber_pilot.benchmark.tamip_sums import Figure, compared, estimated, figures_known, interval_s, steps_of
 from model.climber_pilot.user_groups import Interval

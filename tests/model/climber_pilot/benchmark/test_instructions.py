@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from model.benchmark_rows import Rows, perform
 from model.climber_pilot.benchmark import __main__ as benchmark
 from model.climber_pilot.benchmark import instructions
 from model.climber_pilot.benchmark.__main__ import perform_missing
@@ -11,7 +12,6 @@ from model.climber_pilot.benchmark.held_out import load_ranks, save_ranks
 from model.climber_pilot.benchmark.instruction_modes import BEST, DIFFERENCES, MODES, PRETRAINED, TUNED
 from model.climber_pilot.benchmark.instructions import InstructionsSuite, pretraining_of, run_differences
 from model.climber_pilot.benchmark.retrieval import RetrievalSuite
-from model.climber_pilot.benchmark.run import Rows, perform
 from model.climber_pilot.checkpoint import load_checkpoint
 from model.climber_pilot.evaluate import CUTS, evaluate
 from model.metrics import hit_rate, hits

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from model import training
+from model.benchmark_rows import ROWS_FILE, Rows, Run
 from model.climber_pilot.benchmark import __main__ as benchmark
 from model.climber_pilot.benchmark import retrieval
-from model.climber_pilot.benchmark.run import ROWS_FILE, Rows, Run
 from tests.model.climber_pilot.worlds import small_config, small_dataset
 
 CHEAP = "climber-pilot,popularity,last-item transition"

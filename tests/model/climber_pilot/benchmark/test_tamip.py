@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from model.benchmark_rows import Run, perform
 from model.climber_pilot.benchmark.configurations import described, overridden
 from model.climber_pilot.benchmark.held_out import load_ranks
-from model.climber_pilot.benchmark.run import Run, perform
 from model.climber_pilot.benchmark.tamip import TamipSuite, run_variant, study_of, variants_of
 from model.climber_pilot.benchmark.tamip_figures import Study
 from model.climber_pilot.checkpoint import load_checkpoint

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from model.climber_pilot.benchmark.run import ROWS_FILE, Rows, Run, key_of, perform
+from model.benchmark_rows import ROWS_FILE, Rows, Run, key_of, perform
 
 
 def a_run(execute=lambda _: {"hr@10": 0.5}, **changes):

@@ -1,0 +1,154 @@
+"""ArtworkDesk: one request about covers, told in order; no HTTP in it."""
+
+from dataclasses import dataclass
+
+from model.artwork.additions import revision_of
+from model.artwork.cover import RESERVED, STYLE, Cover
+from model.artwork.fingerprint import fingerprint
+from model.artwork.library import Addition
+from model.condition import ConditionError
+from model.image_text.inputs import ImageInputs
+from service.admission import Deadline
+from service.artwork.answer import Artwork, ArtworkFound, ArtworkIndexed, ArtworkMatched
+from service.artwork.finding import Finding
+from service.artwork.matching import Matching
+from service.artwork.pool import WorkPool
+from service.artwork.releases import ArtworkReleases, ServedArtwork
+from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
+from service.artwork.sight import Seen, see
+from service.errors import FieldError, InvalidRequestError, UnknownCoverError, VisionNotConfiguredError
+from service.exchange import Exchange
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+
+@dataclass
+class ArtworkDesk:
+    """What the routes of covers stand on; everything that computes runs in the pool."""
+
+    settings: Settings
+    telemetry: Telemetry
+    releases: ArtworkReleases
+    pool: WorkPool
+
+    async def search(self, body: ArtworkSearchRequest, exchange: Exchange) -> ArtworkFound:
+        """Covers for a sentence; raises InvalidRequestError for instructions that cannot be followed."""
+        served = self.releases.served
+        deadline = self._deadline(body.deadline_ms, exchange)
+        faults: list[FieldError] = []
+        selections = []
+        for index, one in enumerate(body.instructions):
+            try:
+                selections.append(served.library.select(one.client_form(), f"instructions.{index}.where"))
+            except ConditionError as error:
+                faults.append(FieldError(error.path, str(error), error.code))
+        if faults:
+            raise InvalidRequestError(faults)
+        finding = Finding(served, self.settings, body, selections, deadline, exchange)
+        answer = await self.pool.run(deadline.due_s, finding.answer)
+        self._count("search", answer.rerank_reason)
+        return answer
+
+    async def match(self, image: bytes, body: ArtworkMatchRequest, exchange: Exchange) -> ArtworkMatched:
+        """Sentences for a picture: those given, scored, or the nearest that the release knows."""
+        served = self._seeing()
+        if not body.sentences and served.artwork.sentences is None:
+            message = "expected sentences: the release in force knows none to find"
+            raise InvalidRequestError([FieldError("sentences", message, "missing")])
+        deadline = self._deadline(body.deadline_ms, exchange)
+        matching = Matching(served, self.settings, body, deadline, exchange)
+        answer = await self.pool.run(deadline.due_s, matching.answer, image)
+        self._count("match", answer.rerank_reason)
+        return answer
+
+    async def index(self, image: bytes, body: ArtworkIndexRequest, exchange: Exchange) -> ArtworkIndexed:
+        """Add a cover or replace one: on disk and findable when this returns."""
+        served = self._seeing()
+        reserved = sorted(set(body.attributes) & set(RESERVED))
+        if reserved:
+            message = "expected another attribute: this one has a place of its own"
+            raise InvalidRequestError([FieldError(f"attributes.{name}", message, "reserved") for name in reserved])
+        deadline = self._deadline(self.settings.max_deadline_ms, exchange)
+        answer = await self.pool.run(deadline.due_s, self._index, served, image, body, exchange)
+        self.telemetry.artwork_additions.labels("replaced" if answer.replaced else "new").inc()
+        return answer
+
+    def read(self, artwork_id: str) -> Artwork:
+        """A cover; raises UnknownCoverError."""
+        served = self.releases.served
+        library = served.library
+        row = library.row_of(artwork_id)
+        if row is None:
+            raise UnknownCoverError("expected the id of a cover of the release in force or of one added since")
+        cover, (segment, own) = library.cover(row), library.place(row)
+        return Artwork(
+            artwork_id=cover.artwork_id,
+            title=cover.title,
+            artist=cover.artist,
+            attributes=segment.catalogue.describe(own),
+            read_text=list(cover.read_text),
+            same_picture=library.copies(cover.picture),
+            image_sha256=cover.image_sha256,
+            in_release=segment is library.base,
+            release=served.release_id,
+            feature_space=served.artwork.identity.feature_space,
+        )
+
+    def close(self) -> None:
+        """Give back the threads."""
+        self.pool.close()
+
+    def _index(
+        self, served: ServedArtwork, image: bytes, body: ArtworkIndexRequest, exchange: Exchange
+    ) -> ArtworkIndexed:
+        seen = see(served.networks, image, self.settings, exchange)
+        addition = self._addition(served, seen, body, exchange)
+        replaced = served.library.row_of(body.artwork_id) is not None
+        with exchange.stage("store"):
+            now = self.releases.add(served, addition, image)
+        library = now.library
+        row = library.row_of(body.artwork_id)
+        assert row is not None
+        segment, own = library.place(row)
+        return ArtworkIndexed(
+            request_id=exchange.request_id,
+            release=now.release_id,
+            feature_space=now.artwork.identity.feature_space,
+            parts=now.networks.parts | dict(seen.features.parts),
+            artwork_id=body.artwork_id,
+            replaced=replaced,
+            covers=len(library),
+            same_picture=library.copies(addition.cover.picture),
+            cover_style=segment.catalogue.describe(own)[STYLE][0],
+            read_text=list(addition.cover.read_text),
+            took_ms=round(exchange.took_ms, 3),
+        )
+
+    def _addition(self, served: ServedArtwork, seen: Seen, body: ArtworkIndexRequest, exchange: Exchange) -> Addition:
+        inputs = ImageInputs.from_features(seen.features)
+        with exchange.stage("embed"):
+            vector, prepared = served.networks.vector(inputs), served.networks.prepare(inputs)
+        said = Cover(
+            artwork_id=body.artwork_id,
+            fingerprint=fingerprint(seen.image.pixels),
+            image_sha256=seen.image.sha256,
+            title=body.title,
+            artist=body.artist,
+            attributes=body.attribute_values(),
+            read_text=seen.read_text,
+        )
+        picture = served.library.shown_before(body.artwork_id, said.fingerprint, vector) or said.image_sha256
+        cover = Cover(**(vars(said) | {"picture": picture, "revision": revision_of(said)}))
+        return Addition(cover, vector, prepared)
+
+    def _seeing(self) -> ServedArtwork:
+        served = self.releases.served
+        if served.networks.blind is not None:
+            raise VisionNotConfiguredError(f"this process cannot look at pictures: {served.networks.blind}")
+        return served
+
+    def _deadline(self, deadline_ms: int | None, exchange: Exchange) -> Deadline:
+        return Deadline(deadline_ms or self.settings.default_deadline_ms, exchange.started_s)
+
+    def _count(self, operation: str, rerank_reason: str | None) -> None:
+        self.telemetry.artwork_answers.labels(operation, rerank_reason or "reranked").inc()

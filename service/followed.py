@@ -1,0 +1,97 @@
+"""Followed: what `current` of a folder of releases names, loaded off the event loop, replaced when another is named."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+
+from model.release import read_current
+from service.errors import NotConfiguredError, NotReadyError
+from service.logs import failure_fields
+from service.release_loader import courtesy
+from service.telemetry import Telemetry
+
+logger = logging.getLogger("service.followed")
+Loaded = TypeVar("Loaded")
+
+
+class Followed(Generic[Loaded]):
+    """A release that is refused leaves in force what was so before, and is not tried again before `current` changes."""
+
+    def __init__(
+        self,
+        kind: str,
+        root: Path | None,
+        load: Callable[[Path], Loaded],
+        missing: NotConfiguredError,
+        poll_ms: int,
+        telemetry: Telemetry,
+    ) -> None:
+        """load: a release's directory -> what is served of it. missing: raised where there is no root."""
+        self._kind = kind
+        self._root = root
+        self._load = load
+        self._missing = missing
+        self._poll_s = poll_ms / 1000
+        self._telemetry = telemetry
+        self._seen: str | None = None
+        self._served: Loaded | None = None
+        self._served_id: str | None = None
+        self.refused: str | None = None
+        self._executor = ThreadPoolExecutor(1, f"{kind}-load", initializer=torch.set_num_threads, initargs=(1,))
+
+    @property
+    def served(self) -> Loaded:
+        """What is in force; raises the NotConfiguredError, or NotReadyError before anything is loaded."""
+        if self._root is None:
+            raise self._missing
+        if self._served is None:
+            raise NotReadyError(f"the {self._kind} release {'was refused' if self.refused else 'is being loaded'}")
+        return self._served
+
+    async def follow(self) -> None:
+        """Load what `current` names, and look at it again and again until cancelled."""
+        while self._root is not None:
+            await self._look(self._root)
+            await asyncio.sleep(self._poll_s)
+
+    def close(self) -> None:
+        """Leave what is being loaded."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _look(self, root: Path) -> None:
+        loop = asyncio.get_running_loop()
+        release_id: str | None = None
+        try:
+            release_id = (await loop.run_in_executor(self._executor, read_current, root)).release_id
+            if release_id == self._seen:
+                return
+            self._seen = release_id
+            self._served = await loop.run_in_executor(self._executor, self._courteously, root / release_id)
+        except Exception as error:
+            # Whatever it is, the loop goes on: else no later release would ever be seen.
+            self._refuse(release_id, error)
+            return
+        self.refused = None
+        if self._served_id is not None:
+            self._telemetry.followed_release.remove(self._kind, self._served_id)
+        self._served_id = release_id
+        self._telemetry.followed_release.labels(self._kind, release_id).set(1)
+        logger.info("in_force", extra={"kind": self._kind, "release": release_id})
+
+    def _courteously(self, path: Path) -> Loaded:
+        with courtesy():
+            return self._load(path)
+
+    def _refuse(self, release_id: str | None, error: Exception) -> None:
+        if release_id is None and self.refused is not None:
+            return  # told already, and every poll would tell it again
+        # Messages of our own name files and releases; others may hold anything.
+        self.refused = str(error) if isinstance(error, ValueError | OSError) else type(error).__qualname__
+        self._telemetry.followed_refusals.labels(self._kind).inc()
+        fields = {"kind": self._kind, "release": release_id, "reason": self.refused}
+        logger.critical("refused", extra=fields | failure_fields(error))
