@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from model.configuration import load_sections, with_sections
+from model.configuration import configuration_from, read_configuration
 
 StageName = Literal["face", "region", "focus", "recognise"]
 STAGES: tuple[StageName, ...] = ("face", "region", "focus", "recognise")
@@ -87,9 +87,9 @@ class DescriberConfig:
     @classmethod
     def from_json(cls, text: str) -> "DescriberConfig":
         """The reverse of `to_json`."""
-        return with_sections(cls(), json.loads(text))
+        return configuration_from(json.loads(text), cls())
 
 
 def load_config(path: Path) -> DescriberConfig:
     """Read a TOML file; unknown sections or keys and values of the wrong type raise ValueError."""
-    return load_sections(path, DescriberConfig())
+    return read_configuration(path, DescriberConfig())
