@@ -33,7 +33,7 @@ def stage_samples(
     for number in rng.permutation(len(faces)):
         asked = stage
         if stage != STAGES[0] and rng.random() < REPLAY_SHARE:
-            asked = str(rng.choice(STAGES[: STAGES.index(stage)]))  # type: ignore[arg-type]
+            asked = str(rng.choice(STAGES[: STAGES.index(stage)]))
         groups.append(_of_face(faces[number], asked, stage == JSON_FROM, limits, rng, wording))
     return groups
 
@@ -51,7 +51,7 @@ def _of_face(
     for question in questions.asked_in(stage, 2 if stage == JSON_FROM else 1, rng):
         labels = truth(question, face.units, emotion, age)
         x1, y1, x2, y2 = question.box
-        box: Box = tuple((np.array([[x1, y1], [x2, y2]]) * side + corner).ravel())  # type: ignore[assignment]
+        box: Box = tuple((np.array([[x1, y1], [x2, y2]]) * side + corner).ravel())
         place = to_resized(box, (width, height), resized_size(width, height, limits))
         text = written(words(describe(labels, question.place, wording)))
         attributes = _with_labels(labels)

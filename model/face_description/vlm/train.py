@@ -1,6 +1,6 @@
 """Adapt Qwen2.5-VL: python -m model.face_description.vlm.train --weights DIR --data-dir FACES --out DIR (extra vlm).
 
-Four stages of LoRA, each merged before the next; OUT/merged is a folder that QwenDescriber loads. The weights have to be
+Four stages of LoRA, each merged before the next; OUT/merged is a folder that QwenDescriber loads. The weights must be
 on disk: nothing is fetched.
 """
 
