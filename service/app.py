@@ -36,6 +36,8 @@ from service.routes import (
     attributes,
     events,
     faces_aus,
+    faces_describe,
+    faces_regions,
     health,
     items,
     listener_consents,
@@ -51,6 +53,7 @@ logger = logging.getLogger("service.app")
 ROUTES = (
     *(recommend, events, users, items, attributes, artwork_search, artwork_match, artwork_index, artwork),
     *(faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
+    *(faces_describe, faces_regions),
     *(health, metrics),
 )
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}

@@ -13,6 +13,7 @@ from service.artwork.releases import ArtworkReleases
 from service.artwork.watch import ArtworkWatch
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
+from service.descriptions.desk import DescriptionDesk
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.faces.desk import FacesDesk
@@ -53,6 +54,7 @@ class Service:
     artwork: ArtworkDesk
     artwork_watch: ArtworkWatch | None
     faces: FacesDesk
+    descriptions: DescriptionDesk
     listener: ListenerDesk
 
     @classmethod
@@ -90,6 +92,7 @@ class Service:
             if settings.artwork_root is None
             else ArtworkWatch(settings.artwork_root, settings, covers),
             faces=FacesDesk(settings, telemetry, pool),
+            descriptions=DescriptionDesk(settings, telemetry, pool),
             listener=ListenerDesk(settings, telemetry, store),
         )
 
@@ -102,7 +105,12 @@ class Service:
 
     def followers(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the requests until it is cancelled, of faces and listeners."""
-        return [self.faces.readers.follow(), self.faces.covers.follow(), self.listener.follow()]
+        return [
+            self.faces.readers.follow(),
+            self.faces.covers.follow(),
+            self.descriptions.describers.follow(),
+            self.listener.follow(),
+        ]
 
     async def close(self) -> None:
         """Give back threads and connections."""
@@ -114,6 +122,7 @@ class Service:
         self.fallback.close()
         self.artwork.close()
         self.faces.close()
+        self.descriptions.close()
         await self.store.close()
 
 

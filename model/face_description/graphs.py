@@ -1,18 +1,20 @@
 """Graphs: the network with its stem as three ONNX graphs - look at a box, read the prompt, write the next word."""
 
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.face_description.attention import KeysValues
 from model.face_description.inference import Graphs
 from model.face_description.network import DescriberNetwork, Findings
 from model.face_description.prepared import stem_input
-from model.face_description.stem import Stem
+from model.face_description.stem import Convolution, Stem
 from model.face_description.told import SLOTS, STATES
 from model.face_description.window import WINDOW_PX
 
@@ -27,7 +29,7 @@ class Look(nn.Module):
 
     def __init__(self, stem: Stem, network: DescriberNetwork) -> None:
         super().__init__()
-        self.stem, self.network = stem, network
+        self.stem, self.network = fused(stem), network
 
     def forward(self, pixels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """One box a face."""
@@ -61,6 +63,17 @@ class Step(nn.Module):
         """kept, prompt: stacked as Prompt does it."""
         logits, now = self.network.step(words, place, _pairs(kept), _pairs(prompt))
         return logits, _stacked(now)
+
+
+def fused(stem: Stem) -> Stem:
+    """A copy whose norms are part of its convolutions: the same maps from half the operators."""
+    copied = deepcopy(stem)
+    for module in copied.modules():
+        if isinstance(module, Convolution):
+            assert isinstance(module.norm, nn.BatchNorm2d)
+            module.weight = fuse_conv_bn_eval(module.weight, module.norm)
+            module.norm = nn.Identity()
+    return copied
 
 
 def _stacked(pairs: list[KeysValues]) -> Tensor:

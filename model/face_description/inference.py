@@ -15,6 +15,7 @@ from model.face_description.decoding import Kept, write_texts
 from model.face_description.grammar import BOX, written
 from model.face_description.labels import EMOTIONS, Labels
 from model.face_description.parsing import parse
+from model.face_description.questions import FACE_BOX
 from model.face_description.regions import FACE, UNITS, Sight, face_window
 from model.face_description.told import told
 from model.face_description.vocabulary import Vocabulary
@@ -92,7 +93,13 @@ class Describer:
         """All boxes in one batch."""
         windows = [face_window(one.landmarks) for one in asked]
         pixels = np.stack([cut_window(grey(one.pixels), window) for one, window in zip(asked, windows, strict=True)])
-        boxes = np.array([within(one.box, window) for one, window in zip(asked, windows, strict=True)])
+        # The whole face is one and the same box of every window, as in training.
+        boxes = np.array(
+            [
+                FACE_BOX if one.region == FACE else within(one.box, window)
+                for one, window in zip(asked, windows, strict=True)
+            ]
+        )
         claims, sight, emotion, age, memory = self._graphs.look(
             pixels[:, None].astype(np.float32), boxes.astype(np.float32)
         )

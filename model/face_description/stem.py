@@ -61,7 +61,7 @@ class Convolution(nn.Module):
         before = (kernel - stride) // 2
         self.padding = (before, kernel - stride - before) * 2
         self.weight = nn.Conv2d(channels, out, kernel, stride, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(out, eps=1e-3)
+        self.norm: nn.Module = nn.BatchNorm2d(out, eps=1e-3)
         self.relu = relu
 
     def forward(self, hidden: Tensor) -> Tensor:
