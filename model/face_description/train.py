@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from model.face_description.checkpoint import CONFIG_FILE, save_facts
-from model.face_description.config import STAGES, TOGETHER, DescriberConfig, load_config
+from model.face_description.config import STAGES, TOGETHER, DescriberConfig, StageConfig, load_config
 from model.face_description.data import Batch, BatchPlan, make_batch, plan_epoch
 from model.face_description.decisions import choose_thresholds, false_claims, pooled_f1
-from model.face_description.exam import Item, look_at, set_exam, true_units
+from model.face_description.exam import look_at, set_exam, true_units
 from model.face_description.faces import load_faces
 from model.face_description.losses import total_loss, unit_weights
 from model.face_description.network import DescriberNetwork
@@ -51,19 +51,13 @@ class Training:
         """The loss of one batch."""
         return self._loss(make_batch(self.train, plan, self.config.objective, self.words))
 
-    def evaluate(self, stage: str, items: list[Item]) -> dict[str, float]:
-        """On validation: the loss of the stage's own questions, and how well the units of the exam are found."""
+    def evaluate(self, stage: str) -> dict[str, float]:
+        """On validation, over the stage's own questions; negative, for the best is the highest."""
         plans = plan_epoch(self.validation, stage, 64, self.config.objective.replay_share, (_VALIDATION_SEED,))
         losses = [
             float(self._loss(make_batch(self.validation, plan, self.config.objective, self.words))) for plan in plans
         ]
-        claims, there = look_at(self.network, self.validation, items).claims, true_units(items)
-        claimed = claims >= choose_thresholds(claims, there, self.config.objective.max_false_claims)
-        return {
-            "negative_loss": -sum(losses) / len(losses),
-            "unit_f1": pooled_f1(claimed, there),
-            "false_claims": false_claims(claimed, there),
-        }
+        return {"negative_loss": -sum(losses) / len(losses)}
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         view, found, logits = self.network(batch.faces, batch.boxes, batch.codes, batch.tokens)
@@ -72,26 +66,31 @@ class Training:
 
 def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resume: bool, evaluate_first: bool) -> Path:
     """Run one stage and leave its checkpoint, with thresholds, in OUT/stage."""
-    config, folder, items = training.config, out / stage, set_exam(training.validation)
+    config, folder = training.config, out / stage
     _check_resumable(folder, config, resume)
     fitted = fit(
         training.network,
-        Schedule(**{**asdict(config.stage), "epochs": epochs}),
+        schedule_of(config.stage, epochs),
         folder,
         batches=lambda epoch: training.plans(stage, epoch),
         step=lambda plan, _: training.step(plan),
-        evaluate=lambda: training.evaluate(stage, items),
+        evaluate=lambda: training.evaluate(stage),
         select="negative_loss",
         resume=resume,
         title=stage,
         evaluate_first=evaluate_first,
     )
-    claims = look_at(training.network, training.validation, items).claims
-    thresholds = choose_thresholds(claims, true_units(items), config.objective.max_false_claims)
+    items = set_exam(training.validation)
+    claims, there = look_at(training.network, training.validation, items).claims, true_units(items)
+    thresholds = choose_thresholds(claims, there, config.objective.max_false_claims)
     facts = {
         "stage": stage,
         "faces": len(training.train),
-        "validation": fitted.metrics,
+        "validation": {
+            **fitted.metrics,
+            "unit_f1": pooled_f1(claims >= thresholds, there),
+            "false_claims": false_claims(claims >= thresholds, there),
+        },
         "cpu_minutes": round(fitted.cpu_s / 60, 2),
         "labels": "action units: machine-made from landmarks; emotion and age: of FER2013 and UTKFace subsets",
         "git_revision": git_revision(),
@@ -118,6 +117,12 @@ def train(
     for number, stage in enumerate(STAGES):
         folder = train_stage(training, stage, config.stage.epochs, out, resume=resume, evaluate_first=number > 0)
     return folder
+
+
+def schedule_of(stage: StageConfig, epochs: int) -> Schedule:
+    """The part of a stage's settings that the training loop reads, for as many epochs."""
+    fields = asdict(stage) | {"epochs": epochs}
+    return Schedule(**{name: fields[name] for name in Schedule.__dataclass_fields__})
 
 
 def _check_resumable(folder: Path, config: DescriberConfig, resume: bool) -> None:

@@ -15,7 +15,7 @@ from model.training import WEIGHTS_FILE
 
 CONFIG = DescriberConfig(
     network=NetworkConfig(
-        width=32, num_heads=2, face_blocks=1, decoder_blocks=1, map_channels=8, dropout=0.0, max_words=24
+        width=32, num_heads=2, face_blocks=1, decoder_blocks=1, map_channels=8, dropout=0.0, max_words=80
     ),
     stage=StageConfig(epochs=1, batch_size=8, warmup_steps=1),
 )
