@@ -1,4 +1,4 @@
-"""A describer of random weights: small, and told to be sure or unsure by its thresholds; and a drawn face to ask about."""
+"""A small describer of random weights, faces of noise to train it on, and a drawn face to ask about."""
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ CONFIG = DescriberConfig(
     ),
     stage=StageConfig(epochs=1, batch_size=8, warmup_steps=1),
 )
+EYE = ((-0.07, 0), (-0.03, -0.03), (0.03, -0.03), (0.07, 0), (0.03, 0.03), (-0.03, 0.03))
 # The 68 points of a face that looks straight ahead, of height 1 from the chin to the brows, around (0.5, 0.5).
 FACE = np.array(
     [(0.5 - 0.4 * np.cos(a), 0.45 + 0.5 * np.sin(a)) for a in np.linspace(0, np.pi, 17)]
@@ -26,8 +27,8 @@ FACE = np.array(
     + [(x, 0.32 - 0.04 * np.sin((x - 0.58) / 0.24 * np.pi)) for x in np.linspace(0.58, 0.82, 5)]
     + [(0.5, y) for y in np.linspace(0.42, 0.58, 4)]
     + [(x, 0.62) for x in np.linspace(0.42, 0.58, 5)]
-    + [(0.3 + dx, 0.42 + dy) for dx, dy in ((-0.07, 0), (-0.03, -0.03), (0.03, -0.03), (0.07, 0), (0.03, 0.03), (-0.03, 0.03))]
-    + [(0.7 + dx, 0.42 + dy) for dx, dy in ((-0.07, 0), (-0.03, -0.03), (0.03, -0.03), (0.07, 0), (0.03, 0.03), (-0.03, 0.03))]
+    + [(0.3 + dx, 0.42 + dy) for dx, dy in EYE]
+    + [(0.7 + dx, 0.42 + dy) for dx, dy in EYE]
     + [(0.5 - 0.14 * np.cos(a), 0.75 - 0.04 * np.sin(a)) for a in np.linspace(0, np.pi, 7)]
     + [(0.5 + 0.14 * np.cos(a), 0.75 + 0.06 * np.sin(a)) for a in np.linspace(0, np.pi, 7)[1:-1]]
     + [(0.5 - 0.1 * np.cos(a), 0.75 - 0.02 * np.sin(a)) for a in np.linspace(0, np.pi, 5)]
