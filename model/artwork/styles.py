@@ -1,6 +1,8 @@
 """Styles: covers that look alike get one name, so that "covers like this" is a value of an attribute."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import faiss
 import numpy as np
@@ -12,7 +14,10 @@ COVERS_PER_STYLE = 20
 
 @dataclass(frozen=True)
 class Styles:
-    """centroids: float32 [S, d], norm 1. Style s is named style-000s; names mean something within one release alone."""
+    """centroids: float32 [S, d], norm 1.
+
+    A style's name holds a hash of all centroids: where they are others, its name is unknown rather than misunderstood.
+    """
 
     centroids: np.ndarray
 
@@ -35,4 +40,9 @@ class Styles:
 
     def names(self, vectors: np.ndarray) -> list[str]:
         """The style of each vector [V, d]: that of the largest inner product."""
-        return [f"style-{number:04d}" for number in (vectors @ self.centroids.T).argmax(axis=1).tolist()]
+        return [f"{self.family}-{number:03d}" for number in (vectors @ self.centroids.T).argmax(axis=1).tolist()]
+
+    @cached_property
+    def family(self) -> str:
+        """What the names of all these styles begin with."""
+        return hashlib.sha256(np.ascontiguousarray(self.centroids).tobytes()).hexdigest()[:6]

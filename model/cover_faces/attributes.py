@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.out.suffix == ".parquet":
             joined.write_parquet(arguments.out)
         else:
-            flat = [pl.col(name).list.join(SEPARATOR) for name in (EXPRESSION, FACES)]
+            flat = [pl.col(name).list.join(SEPARATOR).replace("", None) for name in (EXPRESSION, FACES)]
             joined.with_columns(flat).write_csv(arguments.out)
     except (ValueError, OSError, pl.exceptions.PolarsError) as error:
         sys.stderr.write(f"{error}\n")

@@ -19,6 +19,7 @@ class NetworkConfig:
     stem_widths: channels of the two stem layers. stem_grids: cells a side of the region-wise convolutions of a stem
         layer, each with half the channels of the one before; empty: plain convolutions.
     extractor_widths: channels of the blocks that read a whole face or an action unit's part of it; each halves the map.
+    halving: how a block does so: max-pooling behind its convolutions, or a "stride" of the first, four times cheaper.
     map_width: channels of the nets that refine attention maps. width: of the nodes of every graph.
     score: how much a node attends to another: "dot" product or the "additive" one of graph attention networks.
     local, region_graph, pixel_graph, channel_graph: the levels. Without `local` every node is read off the whole face.
@@ -31,6 +32,7 @@ class NetworkConfig:
     stem_grids: tuple[int, ...] = (8, 4, 2)
     extractor_widths: tuple[int, ...] = (96, 128, 160)
     convolutions_per_block: int = 2
+    halving: Literal["pool", "stride"] = "pool"
     map_width: int = 64
     alignment_width: int = 512
     width: int = 64
@@ -64,7 +66,10 @@ class NetworkConfig:
     @property
     def extractor_px(self) -> int:
         """Side of what an extractor makes."""
-        return self.feature_px >> len(self.extractor_widths)
+        side = self.feature_px
+        for _ in self.extractor_widths:
+            side = side // 2 if self.halving == "pool" else (side + 1) // 2
+        return side
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,9 @@ class MgrrNet(nn.Module):
             regions = whole.flatten(1)[:, None].expand(-1, len(self.config.aus), -1)
         nodes = self.nodes(self.dropout(regions))
         branch_logits = self.branch_head(nodes).squeeze(-1)
-        pixels = None if self.pixel_nodes is None or whole is None else self.pixel_nodes(whole.flatten(2).mT)
+        pixels = (
+            None if self.pixel_nodes is None or whole is None else self.pixel_nodes(whole.flatten(2).transpose(1, 2))
+        )
         channels = None if self.channel_nodes is None or whole is None else self.channel_nodes(whole.flatten(2))
         for layer in self.layers:
             nodes = layer(nodes, self.prior, pixels, channels)
@@ -121,4 +123,4 @@ class MgrrNet(nn.Module):
 
     def _extractor(self) -> Extractor:
         config = self.config
-        return Extractor(config.stem_widths[-1], config.extractor_widths, config.convolutions_per_block)
+        return Extractor(config.stem_widths[-1], config.extractor_widths, config.convolutions_per_block, config.halving)

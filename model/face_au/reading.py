@@ -24,9 +24,11 @@ class MirroredReader(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        reading, mirrored = self.network(images), self.network(images.flip(-1))
-        landmarks = (reading.landmarks + mirror_landmarks(mirrored.landmarks)) / 2
-        return ((reading.logits + mirrored.logits) / 2).sigmoid(), landmarks
+        reading = self.network(torch.cat([images, images.flip(-1)]))
+        count = images.shape[0]
+        logits = (reading.logits[:count] + reading.logits[count:]) / 2
+        landmarks = (reading.landmarks[:count] + mirror_landmarks(reading.landmarks[count:])) / 2
+        return logits.sigmoid(), landmarks
 
 
 class Readings(NamedTuple):

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +12,10 @@ from torch.nn import functional
 MAP_MARGIN = 4
 
 
-def convolution(inputs: int, outputs: int) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """3 x 3 convolution, batch normalisation, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )
 
 
@@ -67,13 +68,20 @@ class MultiScaleRegions(nn.Module):
 class Extractor(nn.Module):
     """Blocks of convolutions, each of which halves the map: [B, C, s, s] -> [B, C', s', s']."""
 
-    def __init__(self, inputs: int, widths: Sequence[int], convolutions_per_block: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        widths: Sequence[int],
+        convolutions_per_block: int,
+        halving: Literal["pool", "stride"] = "pool",
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for width in widths:
-            for number in range(convolutions_per_block):
-                layers.append(convolution(inputs if number == 0 else width, width))
-            layers.append(nn.MaxPool2d(2))
+            layers.append(convolution(inputs, width, 2 if halving == "stride" else 1))
+            layers += [convolution(width, width) for _ in range(convolutions_per_block - 1)]
+            if halving == "pool":
+                layers.append(nn.MaxPool2d(2))
             inputs = width
         self.layers = nn.Sequential(*layers)
 

@@ -1,23 +1,23 @@
 """ImageInputs: everything a matcher may read of one image; the one schema of all architectures and of serving."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-# Field -> the name it has in a feature record, number of axes.
-ARRAYS = {
-    "regions": ("regions.features", 2),
-    "boxes": ("regions.boxes", 2),
-    "scores": ("regions.scores", 1),
-    "relations": ("relations", 2),
-    "relation_scores": ("relations.scores", 1),
-    "grid": ("grid", 3),
-    "seg_sem": ("seg_sem", 3),
-    "seg_map": ("seg_map", 2),
-    "seg_cat": ("seg_cat", 1),
-    "pixels": ("pixels", 3),
+from model.vision.features import ImageFeatures
+
+AXES = {
+    "regions": 2,
+    "boxes": 2,
+    "scores": 1,
+    "relations": 2,
+    "relation_scores": 1,
+    "grid": 3,
+    "seg_sem": 3,
+    "seg_map": 2,
+    "seg_cat": 1,
+    "pixels": 3,
 }
 
 
@@ -25,7 +25,8 @@ ARRAYS = {
 class ImageInputs:
     """One image as the vision front end sees it. What was not extracted is None, never zeros in its place.
 
-    feature_space: which extractors made it; a matcher takes its own space only. N regions, C grid channels, R relations.
+    feature_space: which extractors made it; a matcher takes its own space only.
+    N regions, C grid channels, R relations.
     regions: float32 [N, F]. boxes: float32 [N, 4], x0 y0 x1 y1 in 0..1 of the image. scores: float32 [N].
     labels: N words. relations: int [R, 3], rows (subject region, predicate, object region); relation_scores: [R].
     grid: float32 [C, H, W]. seg_sem: float32 [classes, h, w]. seg_map: int [m, m], the class of each cell, `classes`
@@ -47,7 +48,7 @@ class ImageInputs:
     pixels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name, (_, axes) in ARRAYS.items():
+        for name, axes in AXES.items():
             array = getattr(self, name)
             if array is not None and array.ndim != axes:
                 raise ValueError(f"expected {name} with {axes} axes, got shape {list(array.shape)}")
@@ -77,15 +78,25 @@ class ImageInputs:
         return getattr(self, field) is not None
 
     @classmethod
-    def from_record(
-        cls, record: Mapping[str, Any], feature_space: str, labels: tuple[str, ...] | None = None
-    ) -> "ImageInputs":
-        """From a record of the feature cache: name -> array, names as in ARRAYS; other names are left unread."""
-        arrays = {field: record[name] for field, (name, _) in ARRAYS.items() if name in record}
-        return cls(feature_space, labels=labels, **arrays)
+    def from_features(cls, features: ImageFeatures) -> "ImageInputs":
+        """What the vision front end found, in the names of this schema."""
+        regions, segments, relations = features.regions, features.segments, features.relations
+        return cls(
+            features.feature_space,
+            regions=None if regions is None else regions.features,
+            boxes=None if regions is None else regions.boxes,
+            scores=None if regions is None else regions.scores,
+            labels=None if regions is None else regions.labels,
+            relations=None if relations is None else relations.triples,
+            relation_scores=None if relations is None else relations.scores,
+            grid=features.grid,
+            seg_sem=None if segments is None else segments.semantic,
+            seg_map=None if segments is None else segments.ids,
+            seg_cat=None if segments is None else segments.present,
+        )
 
 
-def check_feature_space(images: "list[ImageInputs] | tuple[ImageInputs, ...]", expected: str) -> None:
+def check_feature_space(images: Sequence[ImageInputs], expected: str) -> None:
     """Raise ValueError where an image comes from another feature space than the model was trained on."""
     others = sorted({image.feature_space for image in images} - {expected})
     if others:

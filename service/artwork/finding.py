@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.artwork.library import Selection
-from model.artwork.search import Candidates, PairScores, Ranking, first_stage, one_of_each, second_stage
-from model.image_text.matching import PreparedText
+from model.artwork.search import Candidates, Ranking, first_stage, one_of_each, second_stage
 from service.admission import Deadline
 from service.answer import UsedInstruction
 from service.artwork.answer import ArtworkFound, FoundCover, MatchScores, RerankReason
-from service.artwork.networks import prepared_images
+from service.artwork.networks import pair_scores_of
 from service.artwork.patience import Patience
 from service.artwork.releases import ServedArtwork
 from service.artwork.request import ArtworkSearchRequest
@@ -44,7 +43,7 @@ class Finding:
             reason = "not_asked"
         depth = self.settings.artwork_rerank_covers
         with exchange.stage("rerank"):
-            pair_scores = self._pair_scores() if reason is None else None
+            pair_scores = pair_scores_of(served.networks, served.library)(body.sentence) if reason is None else None
             patience = Patience(self.deadline)
             ranking = second_stage(candidates, served.artwork.weights, depth, pair_scores, patience.lasts)
         if reason is None and not ranking.finished:
@@ -79,16 +78,6 @@ class Finding:
             return first_stage(
                 library, query, body.sentence, selections, body.k, depth, self.served.artwork.weights.text
             )
-
-    def _pair_scores(self) -> PairScores:
-        scorer, library = self.served.networks.scorer, self.served.library
-        text: list[PreparedText] = scorer.prepare_texts([self.body.sentence])
-
-        def scores(rows: np.ndarray) -> np.ndarray:
-            images = prepared_images([library.prepared(row) for row in rows.tolist()])
-            return np.asarray(scorer.score(images, text))[:, 0]
-
-        return scores
 
     def _results(self, candidates: Candidates, ranking: Ranking) -> list[FoundCover]:
         library = self.served.library

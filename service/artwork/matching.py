@@ -104,19 +104,16 @@ class Matching:
         return texts, scores
 
     def _words(self, seen: Seen, prepared: PreparedImage | None, text: PreparedText | None) -> list[WordRegion]:
-        """For every word the region that gives it the most of its attention."""
+        """For every word the region that gives it the most of its attention; no region where all give the same."""
         regions = seen.features.regions
         if not self.body.explain or prepared is None or text is None or regions is None:
             return []
-        boxes = None if regions.boxes is None else regions.boxes.tolist()
         explained = self.served.networks.scorer.explain(prepared, text)
-        best = explained.attention.argmax(axis=0)
-        return [
-            WordRegion(
-                word,
-                float(explained.attention[region, place]),
-                regions.labels[region] or None,
-                None if boxes is None else boxes[region],
-            )
-            for place, (word, region) in enumerate(zip(explained.tokens, best.tolist(), strict=True))
-        ]
+        words = []
+        for word, attention in zip(explained.tokens, explained.attention.T, strict=True):
+            region = int(attention.argmax())
+            stands_out = attention[region] > attention.min()
+            label = regions.labels[region] if stands_out else None
+            box = regions.boxes[region].tolist() if stands_out and regions.boxes is not None else None
+            words.append(WordRegion(word, float(attention[region]), label or None, box))
+        return words

@@ -1,12 +1,15 @@
 """Networks: what sees a picture and what compares it with a sentence, as one release of covers needs them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from model.artwork.identity import Identity
+from model.artwork.library import Library
+from model.artwork.search import PairScores
 from model.image_text.inference import Matchers, load_matchers
 from model.image_text.inputs import ImageInputs
 from model.image_text.matching import PairScorer, PreparedImage
@@ -24,11 +27,10 @@ Observe = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Networks:
-    """front_end: None where this process cannot look at pictures; blind says why."""
+    """matchers: trained to compare; sight: what they were trained to see through."""
 
     matchers: Matchers
-    front_end: FrontEnd | None
-    blind: str | None
+    sight: "Sight"
 
     @property
     def identity(self) -> Identity:
@@ -55,8 +57,9 @@ class Networks:
 
     def look(self, image: Image, observe: Observe) -> ImageFeatures:
         """All that is found in a picture; observe(stage, seconds) hears how long each part took."""
-        assert self.front_end is not None
-        return self.front_end.describe(image, observe)
+        assert self.sight.front_end is not None
+        with self.sight.one_at_a_time:
+            return self.sight.front_end.describe(image, observe)
 
     def vector(self, inputs: ImageInputs) -> np.ndarray:
         """float32 [d], norm 1."""
@@ -79,7 +82,31 @@ def prepared_images(tensors: Sequence[dict[str, np.ndarray]]) -> list[PreparedIm
     return [PreparedImage(**one) for one in tensors]
 
 
-def load_networks(root: Path, matcher: tuple[str, str], parts: Path | None, public_key: str | None = None) -> Networks:
+@dataclass(frozen=True)
+class Sight:
+    """What this process looks at pictures with; front_end None where it cannot, and why. One picture at a time."""
+
+    front_end: FrontEnd | None
+    blind: str | None
+    one_at_a_time: Lock = field(default_factory=Lock)
+
+    def close(self) -> None:
+        """Give back what the parts hold."""
+        if self.front_end is not None:
+            self.front_end.close()
+
+
+def load_sight(parts: Path | None, reads: bool = True) -> Sight:
+    """The front end of a folder of parts. reads: also the text on a picture, which costs more than all else."""
+    if parts is None:
+        return Sight(None, "REC_PARTS_DIR is not set")
+    try:
+        return Sight(assemble(parts, Choices(with_text=reads)), None)
+    except (PartError, ValueError) as error:
+        return Sight(None, str(error))
+
+
+def load_networks(root: Path, matcher: tuple[str, str], sight: Sight, public_key: str | None = None) -> Networks:
     """The networks that a release in `root` names: matcher is id and content hash. Raises ReleaseError and ValueError.
 
     Without the parts of the right feature space a process can still search by sentence; it is blind to pictures.
@@ -90,17 +117,23 @@ def load_networks(root: Path, matcher: tuple[str, str], parts: Path | None, publ
     if found != content_sha256:
         raise ReleaseError("manifest_mismatch", f"expected networks with content {content_sha256}, got {found}")
     matchers = load_matchers(path)
-    front_end, blind = _front_end(parts, matchers.feature_space)
-    return Networks(matchers, front_end, blind)
+    front_end = sight.front_end
+    if front_end is not None and front_end.feature_space != matchers.feature_space:
+        blind = f"expected parts of the feature space {matchers.feature_space}, got {front_end.feature_space}"
+        sight = Sight(None, blind)
+    return Networks(matchers, sight)
 
 
-def _front_end(parts: Path | None, feature_space: str) -> tuple[FrontEnd | None, str | None]:
-    if parts is None:
-        return None, "REC_PARTS_DIR is not set"
-    try:
-        front_end = assemble(parts, Choices(with_text=True))
-    except (PartError, ValueError) as error:
-        return None, str(error)
-    if front_end.feature_space != feature_space:
-        return None, f"expected parts of the feature space {feature_space}, got {front_end.feature_space}"
-    return front_end, None
+def pair_scores_of(networks: Networks, library: Library) -> Callable[[str], PairScores]:
+    """Sentence -> the pair scorer's scores of covers of a library."""
+
+    def of_sentence(sentence: str) -> PairScores:
+        text = networks.scorer.prepare_texts([sentence])
+
+        def scores(rows: np.ndarray) -> np.ndarray:
+            images = prepared_images([library.prepared(row) for row in rows.tolist()])
+            return np.asarray(networks.scorer.score(images, text))[:, 0]
+
+        return scores
+
+    return of_sentence

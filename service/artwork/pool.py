@@ -22,18 +22,23 @@ class WorkPool:
 
     def __init__(self, threads: int, max_waiting: int, telemetry: Telemetry) -> None:
         """max_waiting: calls that may wait while every thread works."""
-        self._limit = threads + max_waiting
+        self._threads, self._limit = threads, threads + max_waiting
         self._taken = 0
         self._executor = ThreadPoolExecutor(threads, "artwork", initializer=torch.set_num_threads, initargs=(1,))
         telemetry.artwork_in_flight.set_function(lambda: self._taken)
 
     async def run(self, due_s: float, function: Callable[..., Result], *arguments: object) -> Result:
-        """Call a function on a thread; raises OverloadedError. due_s: time.monotonic() of the latest moment to begin."""
+        """Call a function on a thread; raises OverloadedError.
+
+        due_s: the latest time.monotonic() to begin at where it has to wait for a thread.
+        """
         if self._taken >= self._limit:
             raise OverloadedError(f"{self._taken} pictures and sentences are being worked on already")
 
+        waits = self._taken >= self._threads
+
         def call() -> Result:
-            if time.monotonic() > due_s:
+            if waits and time.monotonic() > due_s:
                 raise OverloadedError("the deadline passed before a thread was free")
             return function(*arguments)
 
@@ -44,8 +49,8 @@ class WorkPool:
         return await asyncio.shield(work)
 
     def close(self) -> None:
-        """Let the threads end; what waits for them is dropped."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Drop what waits and let what is under way end."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _done(self, work: asyncio.Future) -> None:
         self._taken -= 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from model.artwork.additions import Additions
 from model.artwork.inference import ArtworkRelease
 from model.artwork.library import Addition, Library
-from service.artwork.networks import Networks, load_networks
+from service.artwork.networks import Networks, Sight, load_networks, load_sight
 from service.errors import AdditionsFullError, ArtworkNotConfiguredError, NotReadyError
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -41,6 +41,7 @@ class ArtworkReleases:
         self._telemetry = telemetry
         self._served: ServedArtwork | None = None
         self._adding = threading.Lock()
+        self._sight: Sight | None = None
         self.additions = None if settings.artwork_root is None else Additions(settings.artwork_root)
         self.refused: str | None = None
         telemetry.artwork_covers.set_function(lambda: 0 if self._served is None else len(self._served.library))
@@ -84,13 +85,18 @@ class ArtworkReleases:
         assert root is not None
         assert self.additions is not None
         artwork = ArtworkRelease.load(root / release_id, self.additions, key)
-        networks = load_networks(root, artwork.matcher, self._settings.parts_dir, key)
+        networks = load_networks(root, artwork.matcher, self._look_through(), key)
         artwork.identity.check(networks.identity)
         if artwork.stale:
             logger.warning("additions_of_other_networks", extra={"release": release_id, "additions": artwork.stale})
-        if networks.blind is not None:
-            logger.warning("artwork_blind", extra={"release": release_id, "reason": networks.blind})
+        if networks.sight.blind is not None:
+            logger.warning("artwork_blind", extra={"release": release_id, "reason": networks.sight.blind})
         return ServedArtwork(artwork, networks)
+
+    def close(self) -> None:
+        """Give back what looks at pictures."""
+        if self._sight is not None:
+            self._sight.close()
 
     def put_in_force(self, loaded: ServedArtwork) -> None:
         """Serve a loaded release from now on; requests under way end with the one that they began with."""
@@ -134,6 +140,12 @@ class ArtworkReleases:
             self.additions.put(addition, image, now.artwork.identity)
             self._served = _with_library(now, library)
             return self._served
+
+    def _look_through(self) -> Sight:
+        """The parts are loaded once; releases come and go."""
+        if self._sight is None:
+            self._sight = load_sight(self._settings.parts_dir)
+        return self._sight
 
 
 def _with_library(served: ServedArtwork, library: Library) -> ServedArtwork:

@@ -11,6 +11,8 @@ from service.settings import Settings
 MAX_SENTENCES = 64
 # No slash: the id is one segment of the path GET /artwork/{artwork_id}.
 ArtworkId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000/]+$")]
+# Other things stand at these paths under /artwork.
+RESERVED_IDS = frozenset({"search", "match", "index", "map"})
 # There is nothing to look for in a sentence of blanks and dots.
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"\w")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\u0000]+$")]

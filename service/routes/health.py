@@ -109,8 +109,9 @@ async def live() -> Response:
 async def ready(request: Request) -> Response:
     """200 with the release in force once warmed up, 503 before. Redis is not asked: without it we still answer."""
     service, _ = service_of(request)
-    covers = _artwork(service.artwork.releases)
-    if service.settings.release_root is None and covers is not None and covers.release is not None:
+    alone = service.settings.release_root is None
+    covers = _artwork(service.artwork.releases, alone)
+    if alone and covers is not None:
         return Response(orjson.dumps(ReadyWithoutRecommender(covers)), media_type="application/json")
     served = service.releases.served
     retriever, refused = served.retriever, service.releases.refused
@@ -129,11 +130,14 @@ async def ready(request: Request) -> Response:
     return Response(orjson.dumps(document), media_type="application/json")
 
 
-def _artwork(releases: ArtworkReleases) -> ReadyArtwork | None:
-    """None where no covers are to be served; raises NotReadyError while the first are being loaded."""
+def _artwork(releases: ArtworkReleases, alone: bool) -> ReadyArtwork | None:
+    """None where no covers are to be served; raises NotReadyError while the first are being loaded.
+
+    alone: without them there is nothing to serve, so that their refusal is one's own.
+    """
     if not releases.configured:
         return None
-    if releases.refused is not None and not releases.is_served:
+    if releases.refused is not None and not releases.is_served and not alone:
         return ReadyArtwork(None, None, {}, 0, 0, 0, None, None, releases.refused)
     served = releases.served
     artwork = served.artwork
@@ -145,6 +149,6 @@ def _artwork(releases: ArtworkReleases) -> ReadyArtwork | None:
         len(served.library.additions),
         artwork.stale,
         artwork.recall,
-        served.networks.blind,
+        served.networks.sight.blind,
         releases.refused,
     )

@@ -3,7 +3,8 @@
 import pytest
 
 from service.artwork import networks
-from tests.service.artwork.tiny import artwork_settings, tiny_front_end, tiny_matchers, write_tiny_root
+from tests.service.artwork.tiny import tiny_front_end, tiny_matchers, tiny_settings, write_tiny_root
+from tests.service.faces.serving_faces import cover_faces_root, face_settings, faces, faces_root, squares  # noqa: F401
 from tests.service.running import RedisServer, serving, settings_for
 
 
@@ -36,11 +37,12 @@ def history(running):
 
 
 @pytest.fixture(scope="session")
-def tiny_networks():
+def artwork_settings():
+    """Settings of a service of covers, as a function of its root; its networks are tiny ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "assemble", tiny_front_end)
         patch.setattr(networks, "load_matchers", tiny_matchers)
-        yield
+        yield tiny_settings
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def artwork_root(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def covers(tiny_networks, tmp_path_factory):
+def covers(artwork_settings, tmp_path_factory):
     """A running service that tests may ask and not change."""
     root = tmp_path_factory.mktemp("artwork")
     write_tiny_root(root)
@@ -61,7 +63,7 @@ def covers(tiny_networks, tmp_path_factory):
 
 
 @pytest.fixture
-def own_covers(tiny_networks, artwork_root):
+def own_covers(artwork_settings, artwork_root):
     """A running service that a test may add to."""
     with serving(artwork_settings(artwork_root)) as service:
         yield service

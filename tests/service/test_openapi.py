@@ -61,7 +61,7 @@ max-examples = {EXAMPLES_PER_OPERATION}
 database = "none"
 deterministic = true
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "422"]
+expected-statuses = ["2xx", "404", "415", "422"]
 [checks.negative_data_rejection]
 expected-statuses = ["400", "404", "405", "413", "415", "422"]
 """
@@ -69,6 +69,23 @@ expected-statuses = ["400", "404", "405", "413", "415", "422"]
 
 def test_nothing_outside_of_the_document_happens(running, tmp_path):
     """All checks and all phases of schemathesis: examples, boundaries of the schema, random and wrong data, links."""
+    check_document(running, tmp_path)
+
+
+def test_nothing_outside_of_the_document_happens_with_covers(own_covers, tmp_path):
+    check_document(own_covers, tmp_path)
+
+
+def test_every_example_about_covers_runs(covers):
+    paths = covers.client.get("/openapi.json").json()["paths"]
+    examples = paths["/artwork/search"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    for example in examples.values():
+        assert covers.client.post("/artwork/search", json=example["value"]).json()["results"]
+    artwork_id = paths["/artwork/{artwork_id}"]["get"]["parameters"][0]["example"]
+    assert covers.client.get(f"/artwork/{artwork_id}").status_code == 200
+
+
+def check_document(running, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml")]
     command += ["run", f"{running.base_url}/openapi.json", "--no-color"]

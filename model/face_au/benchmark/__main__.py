@@ -20,7 +20,7 @@ from model.face_au.data import load_parts
 logger = logging.getLogger(__name__)
 DATASET = "weak"
 COMMAND = "python -m model.face_au.benchmark --data-dir data/faces --out runs/face-au-benchmark"
-CONFIG = Path(__file__).parents[1] / "weak.toml"
+CONFIG = Path(__file__).parents[1] / "ablation.toml"
 
 
 def run_rows(arguments: argparse.Namespace) -> list[Row]:

@@ -26,7 +26,7 @@ def variant_config(config: FaceAuConfig, variant: str, seed: int) -> FaceAuConfi
 
 
 def ablation_runs(config: FaceAuConfig, dataset: str, parts: Parts, data_dir: Path, seeds: Sequence[int]) -> list[Run]:
-    """Every variant under every seed, seed by seed."""
+    """Every variant under every seed, seed by seed and the full one first."""
     revision = revision_of(parts)
 
     def run(variant: str, seed: int) -> Run:
@@ -48,4 +48,4 @@ def ablation_runs(config: FaceAuConfig, dataset: str, parts: Parts, data_dir: Pa
 
         return Run(SUITE, dataset, variant, seed, dataclasses.asdict(changed), revision, execute)
 
-    return [run(variant, seed) for seed in seeds for variant in VARIANTS]
+    return [run(variant, seed) for seed in seeds for variant in reversed(VARIANTS)]

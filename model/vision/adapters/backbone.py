@@ -31,8 +31,11 @@ class Backbone:
     def regions(self, image: Image, boxes: np.ndarray, side: int) -> np.ndarray:
         """[K, C] float32: each box of [K, 4] cut out, stretched to a square, its map averaged."""
         pixels = crops(image, boxes, side)
-        maps = [self._map(pixels[start : start + CROPS_AT_ONCE]) for start in range(0, len(pixels), CROPS_AT_ONCE)]
-        return np.concatenate([one.mean(axis=(2, 3)) for one in maps])
+        vectors = np.empty((len(boxes), self.info.dim), np.float32)
+        for start in range(0, len(boxes), CROPS_AT_ONCE):
+            some = slice(start, start + CROPS_AT_ONCE)
+            vectors[some] = self._map(pixels[some]).mean(axis=(2, 3))
+        return vectors
 
     def _map(self, pixels: np.ndarray) -> np.ndarray:
         spec = self._network.input

@@ -10,7 +10,7 @@ import numpy as np
 from model.vision.boxes import suppress
 from model.vision.image import Image
 from model.vision.onnx_part import OnnxPart
-from model.vision.part import PartInfo
+from model.vision.part import PartError, PartInfo
 from model.vision.resizing import letterboxed
 
 KIND = "detector"
@@ -44,7 +44,7 @@ class CenterNet:
         self.labels = self._network.manifest.labels
         if len(self.labels) != self._network.dims["classes"]:
             expected, got = self._network.dims["classes"], len(self.labels)
-            raise ValueError(f"expected {expected} labels for the classes of {self._network.path.name}, got {got}")
+            raise PartError("bad_manifest", f"expected {expected} labels, one for each class, got {got}")
         self.info: PartInfo = self._network.manifest.info()
         self._min_score = min_score
         self._last = threading.local()

@@ -34,7 +34,7 @@ class FaceBoxes:
         try:
             self._landmarker = FaceLandmarker.create_from_options(options)
             self._check()
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, OSError) as error:
             raise PartError("bad_network", f"expected a face landmarker in {path.name}, got {error}") from None
         self.info: PartInfo = manifest.info()
         # The landmarker is one graph with its own threads: one image at a time.

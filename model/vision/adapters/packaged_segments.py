@@ -7,7 +7,7 @@ from model.vision.adapters.person_mask import PersonMask
 from model.vision.boxes import areas
 from model.vision.image import Image
 from model.vision.labels import COCO80
-from model.vision.part import PartInfo
+from model.vision.part import PartError, PartInfo
 from model.vision.segmentation import CLASSES, MAP_SIDE, NO_CLASS, SEMANTIC_SIDE, STUFF_CLASSES, SegmentMap
 
 # A box that is at least this sure is painted and counts as present.
@@ -21,7 +21,7 @@ class PackagedSegments:
 
     def __init__(self, detector: CenterNet, mask: PersonMask | None) -> None:
         if detector.labels != COCO80:
-            raise ValueError("expected a detector of COCO's 80 classes in their order")
+            raise PartError("bad_manifest", "expected a detector with COCO's 80 labels in their order")
         self._detector, self._mask = detector, mask
         name = f"boxes+{mask.info.name}" if mask else "boxes"
         self.info = PartInfo("segments", name, label_space="coco80", sha256=detector.info.sha256)
@@ -55,8 +55,14 @@ def painted(found: Detections, sure: np.ndarray, people: np.ndarray | None) -> n
 
 
 def cell_maxima(heatmap: np.ndarray, side: int) -> np.ndarray:
-    """[H, W, C] -> [C, side, side]: the largest value of each cell, cells as even as they can be."""
-    height, width, _ = heatmap.shape
+    """[H, W, C] -> [C, side, side]: the largest value of each cell, cells as even as they can be.
+
+    Of a heatmap smaller than that, places are repeated.
+    """
+    height, width = (max(size, side) for size in heatmap.shape[:2])
+    heatmap = heatmap[
+        np.ix_(*(np.arange(new) * old // new for new, old in zip((height, width), heatmap.shape[:2], strict=True)))
+    ]
     rows = np.maximum.reduceat(heatmap, _starts(height, side), axis=0)
     return np.maximum.reduceat(rows, _starts(width, side), axis=1).transpose(2, 0, 1)
 

@@ -1,6 +1,6 @@
 """Relation table: relations that a scene-graph generator found elsewhere, by image, in a JSON file.
 
-{"image id": [[subject row, object row, "predicate", score], ...], ...}; an image's id is its file's name without ending.
+{"image id": [[subject row, object row, "predicate", score], ...], ...}; an image's id is its file's stem.
 """
 
 import json

@@ -9,7 +9,7 @@ from safetensors.numpy import save
 from safetensors.torch import load_file
 
 from model.training import WEIGHTS_FILE
-from model.vision.labels import PACKAGED
+from model.vision.labels import PACKAGED_LABELS
 from model.vision.part import PartManifest, file_sha256, write_manifest
 from model.vision.relation_head.network import RelationHead
 from model.vision.relation_head.train import DESCRIPTION
@@ -19,7 +19,7 @@ FILE = "relation-head.safetensors"
 MANIFEST = "relation-head.json"
 
 
-def export(checkpoint: Path, out: Path, labels: tuple[str, ...] = PACKAGED) -> Path:
+def export(checkpoint: Path, out: Path, labels: tuple[str, ...] = PACKAGED_LABELS) -> Path:
     """Write the part into the folder `out`; labels: the names of regions that it will be asked about. Its manifest."""
     description = json.loads((checkpoint / DESCRIPTION).read_text())
     predicates = tuple(description["predicates"])

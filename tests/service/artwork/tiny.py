@@ -6,7 +6,7 @@ import io
 import json
 
 import numpy as np
-from PIL import Image as pillow
+from PIL.Image import fromarray
 from safetensors.numpy import save_file
 
 from model.artwork.cover import Cover
@@ -23,7 +23,7 @@ from model.vision.image import decode_image
 from model.vision.part import PartInfo
 from model.vision.regions import Regions
 from model.vision.text import TextLine
-from service.artwork.networks import MATCHERS_FOLDER, Networks
+from service.artwork.networks import MATCHERS_FOLDER, Networks, Sight
 from service.settings import Settings
 
 DIM, SIDE = 16, 3
@@ -140,7 +140,7 @@ def picture(colour, seed=0, text="", size=48, kind="PNG"):
         pixels[-1, :, 1] = 77
         pixels[-1, : len(text), 0] = np.frombuffer(text.encode("ascii"), np.uint8)
     out = io.BytesIO()
-    pillow.fromarray(pixels).save(out, kind)
+    fromarray(pixels).save(out, kind)
     return out.getvalue()
 
 
@@ -170,7 +170,7 @@ def write_tiny_root(root, *, scorer=True, number=24, sentences=("a red picture",
     matcher_release = write_release(
         root / MATCHERS_FOLDER, {"tiny.json": json.dumps({"scorer": scorer}).encode()}, {"kind": "image-text"}
     )
-    networks = Networks(matchers, tiny_front_end(), None)
+    networks = Networks(matchers, Sight(tiny_front_end(), None))
     covers, vectors, prepared = [], [], []
     for cover, image in tiny_covers(number):
         features = networks.look(image, lambda *_: None)
@@ -188,7 +188,8 @@ def write_tiny_root(root, *, scorer=True, number=24, sentences=("a red picture",
         networks.identity,
         (matcher_release.release_id, matcher_release.manifest["content_sha256"]),
         file,
-        Weights(pair=0.5, text=1.0),
+        Weights(pair=0.5, text=4.0),
+        None,
         Sentences(sentences, matchers.embedder.encode_texts(sentences)) if sentences else None,
     )
     release = export_library(content, root)
@@ -197,7 +198,7 @@ def write_tiny_root(root, *, scorer=True, number=24, sentences=("a red picture",
     return release
 
 
-def artwork_settings(root, **changes):
+def tiny_settings(root, **changes):
     patient = {"default_deadline_ms": 9_000, "parts_dir": root, "artwork_threads": 2}
     return Settings(artwork_root=root, **(patient | changes))
 

@@ -1,0 +1,69 @@
+"""Turn trainings into a release: python -m model.image_text.export --run RUN ... --report FILE --root RELEASES."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from model.image_text.checkpoint import CHECKPOINT_FILES, load_checkpoint
+from model.image_text.ensemble import Ensemble
+from model.image_text.evaluate import scorer_of
+from model.image_text.inference import KIND, MATCHERS_FILE
+from model.image_text.tuning import Tuning
+from model.release import Release, set_current, write_release
+
+
+def export_release(
+    runs: Sequence[Path], root: Path, report: dict[str, Any] | None = None, signing_key: Path | None = None
+) -> Release:
+    """Write and verify a release of one ensemble under `root` and make it the current one.
+
+    report: the evaluation's, whose tuning the release serves with; without it vectors are served as trained.
+    """
+    members = tuple(load_checkpoint(run) for run in runs)
+    tuning = replace(Tuning(), **(report or {}).get("tuning", {}))
+    ensemble = Ensemble(members, scorer_of(members), tuning)
+    described = {
+        "feature_space": ensemble.feature_space,
+        "members": len(members),
+        "scorer": ensemble.scorer,
+        "tuning": asdict(tuning),
+    }
+    files: dict[str, Path | bytes] = {MATCHERS_FILE: json.dumps(described, indent=2).encode()}
+    for number, run in enumerate(runs):
+        files |= {f"{number}-{name}": run / name for name in CHECKPOINT_FILES if (run / name).exists()}
+    facts = {
+        "kind": KIND,
+        "feature_space": ensemble.feature_space,
+        "architectures": [member.config.network.architecture for member in members],
+        "data_revision": members[0].facts["data_revision"],
+        "git_revision": members[0].facts["git_revision"],
+        "metrics": report or {"validation": [member.facts["validation"] for member in members]},
+    }
+    release = write_release(root, files, facts, signing_key)
+    set_current(root, release.release_id)
+    return release
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m model.image_text.export", description=__doc__)
+    parser.add_argument("--run", type=Path, action="append", required=True, help="a training; repeat for an ensemble")
+    parser.add_argument("--root", type=Path, required=True, help="folder of releases")
+    parser.add_argument("--report", type=Path, help="report.json of the evaluation")
+    parser.add_argument("--signing-key", type=Path, help="private key of python -m model.signature keygen")
+    arguments = parser.parse_args(argv)
+    report = json.loads(arguments.report.read_text()) if arguments.report else None
+    try:
+        release = export_release(arguments.run, arguments.root, report, arguments.signing_key)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{release.path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

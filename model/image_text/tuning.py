@@ -1,0 +1,67 @@
+"""What is chosen on the validation part after training: the correction of hubs and the weight of the pair scorer."""
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from torch import Tensor
+
+from model.image_text.hubness import HubCorrection
+from model.image_text.retrieval_metrics import seven_metrics
+from model.image_text.two_stage import rerank
+
+SHARPNESSES = (10.0, 20.0, 40.0)
+WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+ALPHAS = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """hub_sharpness, hub_weight: see HubCorrection, weight 0 for none. alpha, top_k: see two_stage."""
+
+    hub_sharpness: float = 20.0
+    hub_weight: float = 0.0
+    alpha: float = 0.0
+    top_k: int = 50
+
+
+def tune_hubs(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor, owner: np.ndarray) -> Tuning:
+    """The correction with the highest rSum on these vectors; none where none helps."""
+    best, best_rsum = tuning, -np.inf
+    for sharpness, weight in [(tuning.hub_sharpness, 0.0), *product(SHARPNESSES, WEIGHTS)]:
+        tried = replace(tuning, hub_sharpness=sharpness, hub_weight=weight)
+        rsum = seven_metrics(similarities(tried, bank, images, texts), owner)["rsum"]
+        if rsum > best_rsum:
+            best, best_rsum = tried, rsum
+    return best
+
+
+def tune_alpha(tuning: Tuning, sims: np.ndarray, scores: np.ndarray, relevant: np.ndarray) -> Tuning:
+    """The weight of the pair scores with the highest rSum; 0 where they do not help."""
+    found = [two_stage_metrics(sims, scores, relevant, tuning.top_k, alpha)["rsum"] for alpha in ALPHAS]
+    return replace(tuning, alpha=ALPHAS[int(np.argmax(found))])
+
+
+def corrected(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
+    """The vectors as they are indexed: unit vectors, four wider where hubs are corrected."""
+    if tuning.hub_weight == 0:
+        return images, texts
+    correction = HubCorrection(*bank, tuning.hub_sharpness, tuning.hub_weight)
+    return correction.images(images), correction.texts(texts)
+
+
+def similarities(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor) -> np.ndarray:
+    """float32 [images, texts]."""
+    left, right = corrected(tuning, bank, images, texts)
+    return (left @ right.T).numpy()
+
+
+def two_stage_metrics(
+    sims: np.ndarray, scores: np.ndarray, relevant: np.ndarray, top_k: int, alpha: float
+) -> dict[str, float]:
+    """The seven metrics of re-ranked search; sims, scores: [images, texts]."""
+    sentences = seven_metrics(rerank(sims, scores, top_k, alpha), relevant)
+    images = seven_metrics(rerank(sims.T, scores.T, top_k, alpha).T, relevant)
+    found = {name: value for name, value in sentences.items() if name.startswith("i2t")}
+    found |= {name: value for name, value in images.items() if name.startswith("t2i")}
+    return found | {"rsum": sum(value for name, value in found.items() if "_r" in name)}
