@@ -37,6 +37,8 @@ from service.routes import (
     attributes,
     events,
     faces_aus,
+    faces_describe,
+    faces_regions,
     hand_model,
     hand_points,
     hand_pose,
@@ -60,6 +62,7 @@ ROUTES = (
     *(artwork_search, artwork_match, artwork_index, artwork_map, artwork),
     *(hand_model, hand_points, hand_pose, hand_stream),
     *(faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
+    *(faces_describe, faces_regions),
     *(health, metrics, pages),
 )
 SHORTCUTS = {("POST", "/recommend"): recommend.recommend}

@@ -14,6 +14,7 @@ from service.artwork.releases import ArtworkReleases
 from service.artwork.watch import ArtworkWatch
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
+from service.descriptions.desk import DescriptionDesk
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.exposures import ExposureLog
@@ -60,6 +61,7 @@ class Service:
     hands: Hands
     maps: ItemMaps
     faces: FacesDesk
+    descriptions: DescriptionDesk
     listener: ListenerDesk
 
     @classmethod
@@ -101,6 +103,7 @@ class Service:
             hands=Hands(settings, telemetry),
             maps=ItemMaps(settings),
             faces=FacesDesk(settings, telemetry, pool),
+            descriptions=DescriptionDesk(settings, telemetry, pool),
             listener=ListenerDesk(settings, telemetry, store),
         )
 
@@ -113,7 +116,13 @@ class Service:
 
     def followers(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the requests until it is cancelled, of hands, faces and listeners."""
-        return [self.hands.follow(), self.faces.readers.follow(), self.faces.covers.follow(), self.listener.follow()]
+        return [
+            self.hands.follow(),
+            self.faces.readers.follow(),
+            self.faces.covers.follow(),
+            self.descriptions.describers.follow(),
+            self.listener.follow(),
+        ]
 
     async def close(self) -> None:
         """Give back threads and connections."""
@@ -128,6 +137,7 @@ class Service:
         self.artwork.close()
         await self.exposures.close()
         self.faces.close()
+        self.descriptions.close()
         await self.store.close()
 
 

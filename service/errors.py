@@ -18,7 +18,9 @@ ServiceError
 │   ├── ArtworkNotConfiguredError      503 artwork_not_configured
 │   ├── VisionNotConfiguredError       503 vision_not_configured
 │   ├── FacesNotConfiguredError        503 faces_not_configured
-│   └── CoverFacesNotConfiguredError   503 cover_faces_not_configured
+│   ├── CoverFacesNotConfiguredError   503 cover_faces_not_configured
+│   ├── DescriptionNotConfiguredError  503 description_not_configured
+│   └── CoverImagesNotConfiguredError  503 cover_images_not_configured
 ├── AdditionsFullError         503 additions_full        a release of the covers has to be made first
 ├── UnavailableError           503 unavailable           with Retry-After
 │   ├── NotReadyError          503 not_ready             no release is loaded and warmed up yet
@@ -169,6 +171,18 @@ class CoverFacesNotConfiguredError(NotConfiguredError):
     """REC_COVER_FACES_ROOT is not set."""
 
     code, title = "cover_faces_not_configured", "Faces of covers not configured"
+
+
+class DescriptionNotConfiguredError(NotConfiguredError):
+    """REC_FACE_DESCRIPTION_ROOT is not set."""
+
+    code, title = "description_not_configured", "Description not configured"
+
+
+class CoverImagesNotConfiguredError(NotConfiguredError):
+    """REC_COVER_IMAGES is not set."""
+
+    code, title = "cover_images_not_configured", "Cover images not configured"
 
 
 class ListenerOffError(ServiceError):

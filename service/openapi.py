@@ -14,6 +14,7 @@ from model.artwork.cover import STYLE
 from model.artwork.library import Library
 from service.answer import RecommendationColumns
 from service.artwork.request import ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
+from service.descriptions.request import DescribeCoverRequest, DescribeRequest
 from service.errors import PROBLEM_JSON
 from service.faces.request import FacesRequest, StoredFacesRequest, UnitSearchRequest
 from service.hand_request import HandFrames, MapPlace
@@ -26,11 +27,15 @@ from service.settings import Settings
 
 _READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, HandFrames, MapPlace)
 _ABOUT_COVERS = (ArtworkSearchRequest, ArtworkMatchRequest, ArtworkIndexRequest)
-_ABOUT_FACES = (FacesRequest, StoredFacesRequest, UnitSearchRequest, ConsentRequest, ReactionsRequest)
+_ABOUT_FACES = (
+    *(FacesRequest, StoredFacesRequest, UnitSearchRequest, ConsentRequest, ReactionsRequest),
+    *(DescribeRequest, DescribeCoverRequest),
+)
 # Left out of the document of a process that was not told to do it.
 _RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items/{item_id}", "/attributes")
 _ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", "/artwork/{artwork_id}")
 _FACES_PATHS = ("/faces/aus",)
+_DESCRIPTION_PATHS = ("/faces/describe", "/faces/regions")
 _COVER_FACES_PATHS = ("/artwork/{artwork_id}/faces", "/artwork/search/aus")
 _LISTENER_PATHS = (
     *("/listener/consents", "/listener/consents/{consent_id}"),
@@ -122,6 +127,7 @@ def complete(
         (settings.artwork_root, _ARTWORK_PATHS),
         (settings.faces_root, _FACES_PATHS),
         (settings.cover_faces_root, _COVER_FACES_PATHS),
+        (settings.face_description_root, _DESCRIPTION_PATHS),
         (settings.listener_faces, _LISTENER_PATHS),
     ):
         for path in () if told else paths:

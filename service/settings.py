@@ -108,6 +108,13 @@ class Settings(BaseSettings):
 
     faces_root: Path | None = Field(None, description="releases of what reads action units; unset: no faces are read")
     cover_faces_root: Path | None = Field(None, description="releases of the faces on covers, from the batch")
+    face_description_root: Path | None = Field(
+        None, description="releases of what describes parts of faces; unset: nothing is described"
+    )
+    face_description_weights: Path | None = Field(
+        None, description="folder of an adapted Qwen2.5-VL to describe with instead; extra vlm"
+    )
+    cover_images: Path | None = Field(None, description="folder of pictures named by cover id; unset: uploads alone")
     listener_faces: bool = Field(False, description="take action units of listeners who agreed; off: refuse them")
     listener_session_ttl_s: int = Field(1_800, ge=1, description="a session unheard of for so long is deleted")
     listener_max_sessions: int = Field(10_000, ge=1, description="sessions in memory; the oldest is deleted beyond")
@@ -127,6 +134,8 @@ class Settings(BaseSettings):
     def _bounds_agree(self) -> Self:
         if self.release_root is None and self.artwork_root is None:
             raise ValueError("expected release_root, artwork_root or both: there is nothing to serve")
+        if self.face_description_weights is not None and self.face_description_root is None:
+            raise ValueError("expected face_description_root beside face_description_weights")
         if self.default_deadline_ms > self.max_deadline_ms:
             raise ValueError("expected default_deadline_ms to be at most max_deadline_ms")
         if self.standing_top_p > self.max_instructions:

@@ -191,6 +191,14 @@ class Telemetry:
             ("source", "outcome"),
             registry=registry,
         )
+        self.descriptions = Counter(
+            "rec_face_descriptions_total",
+            "Descriptions of parts of faces, by whether the text says what the labels say",
+            ("outcome",),
+            registry=registry,
+        )
+        for outcome in ("consistent", "inconsistent"):
+            self.descriptions.labels(outcome)
         self.listener_sessions = Gauge("rec_listener_sessions", "Sessions of listeners in memory", registry=registry)
         self.consents = Counter(
             "rec_consents_total", "Consents given and withdrawn", ("scope", "event"), registry=registry

@@ -62,7 +62,8 @@ def test_our_packages_are_imported_from_this_tree(package: str) -> None:
 
 
 def test_every_shipped_training_configuration_loads() -> None:
-    shipped = [path for path in tracked("*.toml") if path.name not in ("pyproject.toml", "budget.toml")]
+    other = ("pyproject.toml", "budget.toml", "wordings.toml")
+    shipped = [path for path in tracked("*.toml") if path.name not in other]
     assert len(shipped) >= 4
     for path in shipped:
         # A package's settings are read by its own config.py; the demo's are Climber-Pilot's.

@@ -1,0 +1,115 @@
+"""Grammar: labels of a region -> a sentence about it, in many wordings, a quarter of which training never sees."""
+
+import random
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from model.face_description.labels import BANDS, CERTAINTIES, EMOTIONS, NOT_SHOWN, Labels
+from model.face_description.regions import REGIONS, UNITS
+
+HELD_BACK_EVERY = 4
+BOX = "box"
+"""The place of a box that is no named region."""
+PLACES = (*REGIONS, BOX)
+_WORD = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
+
+
+@cache
+def wordings() -> dict[str, Any]:
+    """wordings.toml."""
+    return tomllib.loads(Path(__file__).with_name("wordings.toml").read_text())
+
+
+def choices(wordings_of_slot: list[str], held_back: bool) -> list[str]:
+    """The wordings of one part: those of training, or those that it never sees."""
+    return [text for number, text in enumerate(wordings_of_slot) if (number % HELD_BACK_EVERY == 3) == held_back]
+
+
+def band_phrases(band: int) -> list[str]:
+    """Every way to say a band of age."""
+    low, high = BANDS[band]
+    kind = "first" if band == 0 else "last" if band == len(BANDS) - 1 else "between"
+    return [text.format(low=low, high=high) for text in wordings()["bands"][kind]]
+
+
+def describe(labels: Labels, place: str, rng: random.Random, held_back: bool = False) -> str:
+    """One description of what the labels say, its wordings drawn at random.
+
+    place: a name of REGIONS or BOX. Raises ValueError where the labels say nothing at all.
+    """
+
+    def pick(wordings_of_slot: list[str]) -> str:
+        return rng.choice(choices(wordings_of_slot, held_back))
+
+    slots = wordings()["slots"]
+    sentences = []
+    if labels.units is not None:
+        where = pick(wordings()["places"][place])
+        if labels.units:
+            sentences.append(pick(slots["claim"]).format(place=where, units=_units(labels, pick)))
+        else:
+            sentences.append(pick(slots["nothing"]).format(place=where))
+    if labels.emotion == NOT_SHOWN:
+        sentences.append(pick(slots["emotion_not_shown"]))
+    elif labels.emotion is not None:
+        sentences.append(pick(slots["emotion"]).format(emotion=pick(wordings()["emotions"][labels.emotion])))
+    if labels.age == NOT_SHOWN:
+        sentences.append(pick(slots["age_not_shown"]))
+    elif isinstance(labels.age, int):
+        sentences.append(pick(slots["age"]).format(band=pick(band_phrases(labels.age))))
+    if not sentences:
+        raise ValueError("expected labels that say something, got none")
+    return " . ".join(sentences) + " ."
+
+
+def _units(labels: Labels, pick: Callable[[list[str]], str]) -> str:
+    assert labels.units is not None
+    said = [
+        f"{pick(wordings()['certainty'][labels.units[unit]])} {pick(wordings()['units'][str(unit)])}"
+        for unit in UNITS
+        if unit in labels.units
+    ]
+    return said[0] if len(said) == 1 else f"{' , '.join(said[:-1])} and {said[-1]}"
+
+
+def words(text: str) -> list[str]:
+    """A text as the lower-case words and signs that the decoder writes."""
+    return _WORD.findall(text.lower())
+
+
+def written(tokens: list[str]) -> str:
+    """Words as a person reads them: signs without a space before them, sentences with a capital letter."""
+    text = re.sub(r" ([.,:])", r"\1", " ".join(tokens))
+    text = re.sub(r"\bau(\d+)", r"AU\1", text)
+    return re.sub(r"(^|\. )([a-z])", lambda match: match[1] + match[2].upper(), text)
+
+
+def vocabulary() -> list[str]:
+    """Every word that training can see, in order."""
+    found: set[str] = set()
+    for text in _training_wordings():
+        found |= set(words(re.sub(r"\{\w+\}", " ", text)))
+    return sorted(found | {".", ",", "and"})
+
+
+def _training_wordings() -> Iterator[str]:
+    given = wordings()
+    for group in ("slots", "certainty", "places", "units", "emotions"):
+        for texts in given[group].values():
+            yield from choices(texts, held_back=False)
+    for band in range(len(BANDS)):
+        yield from choices(band_phrases(band), held_back=False)
+
+
+def _check() -> None:
+    given = wordings()
+    assert set(given["places"]) == set(PLACES)
+    assert set(given["units"]) == {str(unit) for unit in UNITS}
+    assert (set(given["emotions"]), set(given["certainty"])) == (set(EMOTIONS), set(CERTAINTIES))
+
+
+_check()
