@@ -7,7 +7,7 @@ item under its own condition from truncated contexts (section 2.3), starting fro
 import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from model.climber_pilot.histories import Targets
 from model.climber_pilot.ranking import encode_targets, target_ranks
 from model.climber_pilot.report import write_report
 from model.climber_pilot.stages import Training, finetune_step, popularity, pretrain_step
+from model.climber_pilot.warm_start import begin_with
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
 from model.metrics import hit_rate, ndcg
@@ -48,14 +49,27 @@ def validate(training: Training, targets: Targets, entries: np.ndarray | None) -
 
 
 def train(
-    stage: str, config: ClimberPilotConfig, dataset: Dataset, out: Path, *, resume: bool, device: str = "cpu"
+    stage: str,
+    config: ClimberPilotConfig,
+    dataset: Dataset,
+    out: Path,
+    *,
+    resume: bool,
+    device: str = "cpu",
+    warm_start: Mapping[str, Tensor] | None = None,
 ) -> Path:
-    """Run one stage and leave its checkpoint in OUT/stage."""
+    """Run one stage and leave its checkpoint in OUT/stage.
+
+    warm_start: weights over the dataset's catalogue (see warm_start.py) that pre-training begins with, instead of
+    random ones; they then count as its epoch 0.
+    """
     training = Training.prepare(config, dataset, device)
     folder, settings = out / stage, config.pretrain if stage == "pretrain" else config.finetune
     targets = training.split.validation.sample(VALIDATION_USERS, seed=0)
     entries: np.ndarray | None = None
     step_of: Callable[[Training, Batch, np.random.Generator], Tensor] = pretrain_step
+    if warm_start is not None and stage == "pretrain":
+        begin_with(training.model, warm_start)
     if stage == "finetune":
         load_pretrained(training.model, load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE))
         rows = training.split.histories.rows[targets.event]
@@ -78,7 +92,7 @@ def train(
         select="ndcg@10",
         resume=resume,
         title=stage,
-        evaluate_first=stage == "finetune",
+        evaluate_first=stage == "finetune" or warm_start is not None,
     )
     facts |= {"validation": best.metrics, "cpu_minutes": round(best.cpu_s / 60, 2)}
     save_description(folder, config, training.catalogue, counts, facts)
