@@ -10,6 +10,7 @@ from service.cached_users import CachedUsers
 from service.events import EventStore
 from service.exchange import SCOPE_KEY, Exchange
 from service.fallback import Fallback
+from service.items import ItemStore
 from service.logs import UserHash
 from service.nearline import NearLine
 from service.pipeline import Pipeline
@@ -40,6 +41,7 @@ class Service:
     batcher: Batcher
     nearline: NearLine
     events: EventStore
+    items: ItemStore
     fallback: Fallback
     pipeline: Pipeline
 
@@ -69,6 +71,7 @@ class Service:
             batcher=batcher,
             nearline=NearLine(cached_users, batcher, releases, telemetry),
             events=EventStore(store, settings),
+            items=ItemStore(store, settings),
             fallback=fallback,
             pipeline=Pipeline(settings, telemetry, releases, cached_users, batcher, fallback, recent),
         )

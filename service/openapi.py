@@ -14,11 +14,11 @@ from service.answer import RecommendationColumns
 from service.errors import PROBLEM_JSON
 from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
-from service.request import IngestRequest, RecommendRequest
+from service.request import IngestRequest, ItemsRequest, RecommendRequest
 from service.request_columns import RecommendColumns
 from service.settings import Settings
 
-_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest)
+_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, ItemsRequest)
 _REF = "#/components/schemas/{model}"
 _MEANING = {
     400: "the body is not JSON",
@@ -86,6 +86,7 @@ def complete(document: dict[str, Any], settings: Settings, served: ServedRelease
     for column in schemas["HistoryColumns"]["properties"].values():
         column["maxItems"] = settings.max_history_events
     schemas["IngestRequest"]["properties"]["events"]["maxItems"] = settings.max_ingest_events
+    schemas["ItemsRequest"]["properties"]["items"]["maxItems"] = settings.max_ingest_items
     for model in (RecommendRequest, RecommendColumns):
         _limit(schemas[model.__name__]["properties"], settings)
     if served is not None:
@@ -120,10 +121,12 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
     columns = {name: [event[entry] for event in history] for name, entry in _COLUMN_OF.items()}
     as_columns = {"history_as_columns": {"history": columns, "instructions": asked, "k": 10, "fields": ["title"]}}
     event = {"event_id": "example-1", "user_id": "ada", **history[0], "type": "play"}
+    item = {"item_id": items[0], "title": catalogue.titles[popular[0]], "attributes": catalogue.describe(popular[0])}
     for path, media_type, examples in (
         ("/recommend", JSON, recommend),
         ("/recommend", COLUMNS, as_columns),
         ("/events", JSON, {"one_play": {"events": [event]}}),
+        ("/items", JSON, {"one_item": {"items": [item]}}),
     ):
         content = paths[path]["post"]["requestBody"]["content"][media_type]
         content["examples"] = {name: {"value": value} for name, value in examples.items()}
