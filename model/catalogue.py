@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,12 @@ class Catalogue:
         """Write the item table; everything else is derived from it."""
         self.items.write_parquet(path)
 
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        buffer = BytesIO()
+        self.items.write_parquet(buffer)
+        return buffer.getvalue()
+
     def values_of(self, row: int) -> np.ndarray:
         """The value ids of one item."""
         return self.value_ids[self.value_offsets[row] : self.value_offsets[row + 1]]
@@ -168,6 +175,18 @@ class Catalogue:
 def attribute_names(items: pl.DataFrame) -> list[str]:
     """The columns of an item table that are attributes."""
     return [name for name in items.columns if name not in ("item_id", "title")]
+
+
+def with_items(items: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
+    """The item table with other rows in the place of those of the same id, and new ones after the last.
+
+    changed: a table of the same columns. Rows keep their numbers, so that what was known of row v is so still.
+    """
+    numbered = items.with_row_index("row")
+    at = pl.coalesce("row", pl.lit(len(items)) + pl.int_range(pl.len())).cast(pl.UInt32)
+    placed = changed.join(numbered.select("item_id", "row"), on="item_id", how="left", maintain_order="left")
+    placed = placed.with_columns(at.alias("row")).select(numbered.columns)
+    return pl.concat([numbered, placed]).unique("item_id", keep="last").sort("row").drop("row")
 
 
 def _check_items(items: pl.DataFrame) -> None:

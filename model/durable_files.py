@@ -28,6 +28,16 @@ def copy_durably(source: Path | bytes, target: Path, max_bytes: int) -> dict[str
     return {"sha256": sha256.hexdigest(), "bytes": size_bytes}
 
 
+def replace_durably(path: Path, content: bytes) -> None:
+    """Put a file in the place of another in one step, on disk for good; a killed writer leaves the old one."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        sync_file(file, mode=0o644)
+    os.replace(part, path)
+    sync_directory(path.parent)
+
+
 def sync_file(file: BinaryIO, mode: int) -> None:
     """Have a file's content and mode on disk."""
     file.flush()
@@ -45,11 +55,14 @@ def sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Be the only one in here, of all processes; the kernel lets go of what a killed one held."""
+def locked(directory: Path, *, wait: bool = True) -> Iterator[None]:
+    """Be the only one in here, of all processes; the kernel lets go of what a killed one held.
+
+    wait: False raises BlockingIOError where another one is here.
+    """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(handle)

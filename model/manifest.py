@@ -34,6 +34,7 @@ class ReleaseError(ValueError):
     unknown_file, not_a_file, symlink, size_mismatch, hash_mismatch: a file is not the one that was published.
     unsigned, bad_signature: a publisher is expected, and he did not sign this manifest.
     id_taken: another release has this id. no_earlier: there is nothing to roll back to.
+    overtaken: another release is in force than the one that was to be replaced.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,16 +123,20 @@ def verify_release(path: Path, public_key: str | None = None) -> Release:
     return Release(path, manifest["release_id"], manifest)
 
 
-def set_current(root: Path, release_id: str, public_key: str | None = None) -> None:
+def set_current(root: Path, release_id: str, public_key: str | None = None, *, replacing: str | None = None) -> None:
     """Put a release in force, in one step for every reader; one that does not verify is refused.
 
     Asked for the release that is in force already, it writes the file anew: services look at it again.
+    replacing: what must be in force until then; ReleaseError `overtaken` where somebody has put another there.
     """
     if not RELEASE_ID.fullmatch(release_id):
         raise ReleaseError("bad_current", f"expected a release id, got {release_id!r}")
     with _locked(root):
         verify_release(root / release_id, public_key)
         before = _current_or_none(root)
+        if replacing is not None and (before is None or before.release_id != replacing):
+            got = "nothing" if before is None else before.release_id
+            raise ReleaseError("overtaken", f"expected {replacing} in force, to be replaced by {release_id}, got {got}")
         earlier = () if before is None else (before.release_id, *before.earlier)
         _write_current(root, Pointer(release_id, tuple(one for one in earlier if one != release_id)))
 
@@ -155,6 +159,29 @@ def roll_back(root: Path, public_key: str | None = None) -> Pointer:
             _write_current(root, pointer)
             return pointer
     raise ReleaseError("no_earlier", f"expected a release before {now.release_id}, got none: {'; '.join(reasons)}")
+
+
+def forget_earlier(root: Path, keep: int) -> list[str]:
+    """Remove the releases that were in force before, all but the `keep` newest of them; their ids.
+
+    What was never in force stays: somebody may be about to put it there. A process that has one of them loaded keeps
+    its files until it lets go of them.
+    """
+    with _locked(root):
+        pointer = read_current(root)
+        too_old = pointer.earlier[keep:]
+        if not too_old:
+            return []
+        _write_current(root, Pointer(pointer.release_id, pointer.earlier[:keep]))
+        for release_id in too_old:
+            remove_release(root, release_id)
+        return list(too_old)
+
+
+def remove_release(root: Path, release_id: str) -> None:
+    """Remove a release that nothing names, in one step for every reader; one that is not there is none."""
+    with claimed_directory(root, INCOMING) as folder, suppress(FileNotFoundError):
+        (root / release_id).rename(folder / release_id)
 
 
 def read_current(root: Path) -> Pointer:

@@ -91,6 +91,10 @@ def fit(
     best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     if resume and (out / STATE_FILE).exists():
         progress, best = _load_state(out / STATE_FILE, module, optimizer, crew)
+        # Killed between the two files, it left the weights of an earlier epoch.
+        whole = crew.whole(best)
+        if ranks.leads:
+            _write(out / WEIGHTS_FILE, whole, {})
     elif ranks.leads:
         (out / LOG_FILE).unlink(missing_ok=True)
     if evaluate_first and progress["best"] is None:

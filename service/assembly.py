@@ -22,6 +22,7 @@ from service.faces.desk import FacesDesk
 from service.fallback import Fallback
 from service.hands import Hands
 from service.item_maps import ItemMaps
+from service.items import ItemStore
 from service.listener.desk import ListenerDesk
 from service.logs import UserHash
 from service.nearline import NearLine
@@ -54,6 +55,7 @@ class Service:
     nearline: NearLine
     events: EventStore
     exposures: ExposureLog
+    items: ItemStore
     fallback: Fallback
     pipeline: Pipeline
     artwork: ArtworkDesk
@@ -94,6 +96,7 @@ class Service:
             nearline=NearLine(cached_users, batcher, releases, telemetry),
             events=EventStore(store, settings),
             exposures=exposures,
+            items=ItemStore(store, settings),
             fallback=fallback,
             artwork=ArtworkDesk(settings, telemetry, covers, pool),
             artwork_watch=None

@@ -21,18 +21,18 @@ from service.hand_request import HandFrames, MapPlace
 from service.listener.request import ConsentRequest, ReactionsRequest
 from service.media_types import COLUMNS, JSON
 from service.releases import ServedRelease
-from service.request import IngestRequest, RecommendRequest
+from service.request import IngestRequest, ItemsRequest, RecommendRequest
 from service.request_columns import RecommendColumns
 from service.settings import Settings
 
-_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, HandFrames, MapPlace)
+_READ_AS_BYTES = (RecommendRequest, RecommendColumns, IngestRequest, ItemsRequest, HandFrames, MapPlace)
 _ABOUT_COVERS = (ArtworkSearchRequest, ArtworkMatchRequest, ArtworkIndexRequest)
 _ABOUT_FACES = (
     *(FacesRequest, StoredFacesRequest, UnitSearchRequest, ConsentRequest, ReactionsRequest),
     *(DescribeRequest, DescribeCoverRequest),
 )
 # Left out of the document of a process that was not told to do it.
-_RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items/{item_id}", "/attributes")
+_RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items", "/items/{item_id}", "/attributes")
 _ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", "/artwork/{artwork_id}")
 _FACES_PATHS = ("/faces/aus",)
 _DESCRIPTION_PATHS = ("/faces/describe", "/faces/regions")
@@ -114,6 +114,7 @@ def complete(
     for column in schemas["HistoryColumns"]["properties"].values():
         column["maxItems"] = settings.max_history_events
     schemas["IngestRequest"]["properties"]["events"]["maxItems"] = settings.max_ingest_events
+    schemas["ItemsRequest"]["properties"]["items"]["maxItems"] = settings.max_ingest_items
     for model in (RecommendRequest, RecommendColumns):
         _limit(schemas[model.__name__]["properties"], settings)
     if served is not None:
@@ -185,12 +186,14 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
     columns = {name: [event[entry] for event in history] for name, entry in _COLUMN_OF.items()}
     as_columns = {"history_as_columns": {"history": columns, "instructions": asked, "k": 10, "fields": ["title"]}}
     event = {"event_id": "example-1", "user_id": "ada", **history[0], "type": "play"}
+    item = {"item_id": items[0], "title": catalogue.titles[popular[0]], "attributes": catalogue.describe(popular[0])}
     for path, media_type, examples in (
         ("/recommend", JSON, recommend),
         ("/recommend", COLUMNS, as_columns),
         ("/events", JSON, {"one_play": {"events": [event]}}),
         ("/hands/embed", JSON, {"no_hand_seen": {"frames": [NO_HAND]}}),
         ("/hands/decode", JSON, {"middle_of_the_map": {"x": 0.5, "y": 0.5}}),
+        ("/items", JSON, {"one_item": {"items": [item]}}),
     ):
         content = paths[path]["post"]["requestBody"]["content"][media_type]
         content["examples"] = {name: {"value": value} for name, value in examples.items()}

@@ -1,7 +1,7 @@
-"""RecommendRequest and IngestRequest: what a client may send, checked field by field."""
+"""RecommendRequest, IngestRequest and ItemsRequest: what a client may send, checked field by field."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -156,6 +156,25 @@ class IngestRequest(BaseModel):
     events: Annotated[list[IngestEvent], Field(min_length=1)]
 
 
+class IngestItem(BaseModel):
+    """One item of POST /items: all that is known of it, in the place of what was known before."""
+
+    model_config = STRICT
+    item_id: Id
+    title: Value | None = None
+    attributes: Annotated[
+        dict[Key, Annotated[list[Value], Field(max_length=1_000)]],
+        Field(max_length=32, description="attribute -> values; attributes of the catalogue, values known or new"),
+    ] = Field(default_factory=dict)
+
+
+class ItemsRequest(BaseModel):
+    """The body of POST /items."""
+
+    model_config = STRICT
+    items: Annotated[list[IngestItem], Field(min_length=1)]
+
+
 def check_request(request: RecommendRequest, settings: Settings, time_field: str = "history.{}.event_time_s") -> None:
     """Raise InvalidRequestError where the request passes a limit of this deployment or contradicts itself.
 
@@ -178,6 +197,26 @@ def check_events(request: IngestRequest, settings: Settings) -> None:
     """Raise InvalidRequestError where the batch is too long or an event lies in the future."""
     faults = _too_many("events", request.events, settings.max_ingest_events)
     faults = faults or _future_faults("events.{}.event_time_s", request.events, settings)
+    if faults:
+        raise InvalidRequestError(faults)
+
+
+def check_items(request: ItemsRequest, settings: Settings, attributes: Collection[str]) -> None:
+    """Raise InvalidRequestError where the batch is too long, names an item twice or an attribute that no item has.
+
+    attributes: those of the catalogue in force; they are parts of the network, so that only a training can add one.
+    """
+    faults = _too_many("items", request.items, settings.max_ingest_items)
+    seen: set[str] = set()
+    for number, item in enumerate(request.items[: settings.max_ingest_items]):
+        if item.item_id in seen:
+            message = "expected an item once in a batch, got it again"
+            faults.append(FieldError(f"items.{number}.item_id", message, "repeated_item"))
+        seen.add(item.item_id)
+        for name in item.attributes:
+            if name not in attributes:
+                message = f"expected one of {', '.join(attributes)}"
+                faults.append(FieldError(f"items.{number}.attributes.{name}", message, "unknown_attribute"))
     if faults:
         raise InvalidRequestError(faults)
 

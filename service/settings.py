@@ -14,6 +14,8 @@ from service.experiment import Experiment
 PREFIX = "REC_"
 # Read by the training commands and the demo; harmless in a shell that also starts the service.
 FOREIGN_NAMES = frozenset({"REC_DATA_DIR"})
+# Of the sidecar, which checks them itself.
+TRAINER_PREFIX = "REC_TRAINER_"
 
 
 def _from_json(value: Any) -> Any:
@@ -65,6 +67,7 @@ class Settings(BaseSettings):
     max_instructions: int = Field(16, ge=1, le=256)
     max_history_events: int = Field(10_000, ge=1, description="events in the history of one request body")
     max_ingest_events: int = Field(1_000, ge=1, le=2_000, description="events in one POST /events")
+    max_ingest_items: int = Field(1_000, ge=1, le=10_000, description="items in one POST /items")
     max_event_future_s: int = Field(300, ge=0, description="clock difference granted to event times")
 
     default_deadline_ms: int = Field(500, ge=1)
@@ -149,6 +152,7 @@ def load_settings() -> Settings:
     """The settings of this process's environment; raises SettingsError that names every fault at once."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     given = {name for name in os.environ if name.upper().startswith(PREFIX)}
+    given = {name for name in given if not name.upper().startswith(TRAINER_PREFIX)}
     faults = [f"{name}: no such setting" for name in sorted(given - known - FOREIGN_NAMES)]
     settings = None
     try:

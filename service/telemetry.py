@@ -58,6 +58,7 @@ class Telemetry:
             registry=registry,
         )
         self.events = Counter("rec_events_total", "Events received", ("result",), registry=registry)
+        self.items_posted = Counter("rec_items_posted_total", "Items received", ("result",), registry=registry)
         self.in_flight = Gauge("rec_requests_in_flight", "Requests that hold a permit", registry=registry)
         self.ready = Gauge("rec_ready", "1 when a release is loaded and warmed up", registry=registry)
         self.release = Gauge("rec_release_info", "The release in force", ("release",), registry=registry)
@@ -88,6 +89,8 @@ class Telemetry:
             self.fallbacks.labels(reason)
         for result in ("accepted", "duplicate", "unknown_item"):
             self.events.labels(result)
+        for result in ("added", "updated", "unchanged"):
+            self.items_posted.labels(result)
         self._describe_states(registry)
         self._describe_artwork(registry)
         self._describe_experiment(registry)

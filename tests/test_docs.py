@@ -12,12 +12,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from model.datasets.registry import SOURCES
 from service import errors
 from service.app import create_app
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.trainer.settings import SHARED, TrainerSettings, variable_of
+from service.trainer.telemetry import TrainerTelemetry
 from tests.service.running import serving, settings_for
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +40,12 @@ def table(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
+def tables(title: str) -> list[list[list[str]]]:
+    """The cells of the rows of every table under a heading."""
+    found = re.findall(r"(?:^\|.*\n)+", section(title) + "\n", re.MULTILINE)
+    return [[[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()[2:]] for rows in found]
+
+
 def code(cell: str) -> str:
     """A cell without its backticks."""
     return cell.strip("`")
@@ -47,17 +56,40 @@ def blocks() -> list[str]:
     return re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 
 
+def shown_default(field: FieldInfo) -> str:
+    """A setting's default as a table shows it."""
+    default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+    if default is None:
+        return "unset"
+    if isinstance(default, tuple) and default:
+        return json.dumps(default)
+    return "empty" if default in ({}, ()) else str(default)
+
+
 def test_every_setting_is_listed_with_its_default() -> None:
-    expected = {}
-    for name, field in Settings.model_fields.items():
-        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
-        shown = "unset" if default is None else "empty" if default in ({}, ()) else str(default)
-        expected[f"REC_{name.upper()}"] = shown
+    expected = {f"REC_{name.upper()}": shown_default(field) for name, field in Settings.model_fields.items()}
     assert {code(row[0]): code(row[1]) for row in table("Settings")} == expected
+
+
+def test_every_setting_of_the_sidecar_is_listed_with_its_default() -> None:
+    fields = {variable_of(name): field for name, field in TrainerSettings.model_fields.items() if name not in SHARED}
+    expected = {name: shown_default(field) for name, field in fields.items()}
+    expected["REC_TRAINER_CONSUMER"] = "the host's name"
+    settings, _ = tables("Refreshing a model")
+    assert {code(row[0]): code(row[1]) for row in settings} == expected
+
+
+def test_every_metric_of_the_sidecar_is_listed_with_its_kind() -> None:
+    expected = {}
+    for metric in TrainerTelemetry().registry.collect():
+        expected[metric.name + ("_total" if metric.type == "counter" else "")] = (metric.type, metric.documentation)
+    _, metrics = tables("Refreshing a model")
+    assert {code(row[0]): (row[1], row[2]) for row in metrics} == expected
 
 
 def test_no_setting_is_named_that_does_not_exist() -> None:
     known = {f"REC_{name.upper()}" for name in Settings.model_fields}
+    known |= {variable_of(name) for name in TrainerSettings.model_fields}
     # Not of the service: where training finds data, and what compose.yaml mounts.
     known |= {"REC_DATA_DIR", "REC_RELEASES"}
     assert set(re.findall(r"\bREC_[A-Z_]*[A-Z]\b", README)) <= known
@@ -165,7 +197,7 @@ def test_the_demo_offers_the_options_that_are_named() -> None:
 
 
 def test_the_request_that_is_shown_is_answered_by_the_model(release_root: Path) -> None:
-    (shown,) = [block for block in blocks() if block.startswith("curl")]
+    (shown,) = [block for block in blocks() if block.startswith("curl") and "/recommend" in block]
     body = json.loads(re.search(r"-d '(.*)'", shown, re.DOTALL).group(1))  # type: ignore[union-attr]
     settings = settings_for(release_root, "unix:///nowhere")
     with serving(settings) as service:

@@ -3,6 +3,7 @@
 publishes      release after release under load: failed requests, mixed answers, latency inside swaps and outside
 corruptions    every way to break a release, loaded and under a service: refused, for which reason
 kills          publish, rollback and load killed before every step, and services at random moments
+items          new items posted to a service with its sidecar: how long until they are recommended
 gate           releases of other seeds let in, planted defects refused
 
 Rows of figures are appended to rows.jsonl in the folder --out.
@@ -31,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         "publishes": _publishes,
         "corruptions": _corruptions,
         "kills": _kills,
+        "items": _items,
         "gate": _gate,
     }
     try:
@@ -73,6 +75,12 @@ def _kills(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return [*rows, kill_services(source, other, arguments.out, arguments.services)]
 
 
+def _items(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    from loadtest.release_drill.item_drill import post_items
+
+    return [post_items(_source(arguments), arguments.out, arguments.posts)]
+
+
 def _gate(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from loadtest.release_drill.gate_drill import judge_pairs, judge_plants, small_world, train_seeds
     from service.quality_gate import QualityGate
@@ -111,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="drill", required=True)
-    drills = {name: commands.add_parser(name) for name in ("publishes", "corruptions", "kills", "gate")}
+    drills = {name: commands.add_parser(name) for name in ("publishes", "corruptions", "kills", "items", "gate")}
     for name, command in drills.items():
         command.add_argument("--out", type=Path, required=True, help="folder for rows.jsonl, logs and what is trained")
         if name != "gate":
@@ -123,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     drills["corruptions"].add_argument("--seeds", type=int, default=20)
     drills["kills"].add_argument("--loads", type=int, default=50, help="most kills during loads")
     drills["kills"].add_argument("--services", type=int, default=10, help="kills of running services")
+    drills["items"].add_argument("--posts", type=int, default=10, help="items, one after the other")
     drills["gate"].add_argument("--seeds", type=int, default=10, help="releases, of the same data")
     drills["gate"].add_argument("--requests", type=int, default=100, help="recent requests that are judged on")
     return parser

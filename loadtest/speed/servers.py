@@ -1,5 +1,6 @@
 """Servers: redis-server and what is measured, started for a measurement and stopped without leftovers."""
 
+import json
 import os
 import shutil
 import signal
@@ -70,6 +71,14 @@ class Servers:
         own = {"REC_RELEASE_ROOT": str(releases), "REC_REDIS_URL": redis_url, "REC_HOST": "127.0.0.1"}
         environment = {**PATIENT, **own, "REC_PORT": str(port), **(settings or {})}
         return self.start_http("service", [sys.executable, "-m", "service"], environment, port, "/health/ready")
+
+    def start_sidecar(self, releases: Path, redis_url: str, work_dir: Path, service: str) -> None:
+        """Start python -m service.trainer beside a service that has the last word."""
+        port = free_port()
+        own = {"WORK_DIR": str(work_dir), "METRICS_PORT": str(port), "SERVICE_URLS": json.dumps([service])}
+        environment = {"REC_RELEASE_ROOT": str(releases), "REC_REDIS_URL": redis_url}
+        environment |= {f"REC_TRAINER_{name}": value for name, value in own.items()}
+        self.start_http("sidecar", [sys.executable, "-m", "service.trainer"], environment, port, "/metrics")
 
     def start_http(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], port: int, ready_path: str

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file as load_arrays
-from safetensors.numpy import save_file as save_arrays
+from safetensors.numpy import save as array_bytes
 from safetensors.torch import load_file
 
 from model.catalogue import Catalogue
 from model.climber_pilot.config import ClimberPilotConfig
 from model.climber_pilot.towers import Network, network_of
+from model.durable_files import replace_durably
 from model.training import WEIGHTS_FILE
 
 CONFIG_FILE = "config.json"
@@ -58,12 +59,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def save_description(
     folder: Path, config: ClimberPilotConfig, catalogue: Catalogue, popularity: np.ndarray, facts: dict[str, Any]
 ) -> None:
-    """Write everything of a checkpoint but its weights."""
+    """Write everything of a checkpoint but its weights; a kill leaves each file as it was or as it shall be."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(config.to_json())
-    catalogue.save(folder / CATALOGUE_FILE)
-    save_arrays({"popularity": popularity.astype(np.float32)}, folder / STATISTICS_FILE)
-    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2))
+    replace_durably(folder / CONFIG_FILE, config.to_json().encode())
+    replace_durably(folder / CATALOGUE_FILE, catalogue.to_bytes())
+    replace_durably(folder / STATISTICS_FILE, array_bytes({"popularity": popularity.astype(np.float32)}))
+    replace_durably(folder / FACTS_FILE, json.dumps(facts, indent=2).encode())
 
 
 def check_resumable(folder: Path, config: ClimberPilotConfig, facts: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +34,28 @@ def export_release(
     graphs: carry those of onnx_export.py, some seconds per tower; ValueError where one disagrees with the model.
     """
     loaded = load_checkpoint(checkpoint)
-    folder = stage_folder(checkpoint)
     with tempfile.TemporaryDirectory() as scratch:
-        index = Path(scratch) / INDEX_FILE
-        with torch.inference_mode():
-            vectors = loaded.model.scored(loaded.model.items()).numpy()
-        save_file(index_arrays(loaded.catalogue, vectors, loaded.popularity), index)
-        files = {name: folder / name for name in (CONFIG_FILE, CATALOGUE_FILE, WEIGHTS_FILE)}
-        if graphs:
-            files |= export_graphs(loaded.model, Path(scratch))
-        facts = {
-            "kind": "climber_pilot",
-            **loaded.facts,
-            "metrics": report or {"validation": loaded.facts["validation"]},
-        }
-        release = write_release(root, {**files, INDEX_FILE: index}, facts, signing_key)
+        files = checkpoint_files(checkpoint, Path(scratch), graphs=graphs)
+        release = write_release(root, files, release_facts(loaded.facts, report), signing_key)
     set_current(root, release.release_id)
     return release
+
+
+def checkpoint_files(checkpoint: Path, folder: Path, *, graphs: bool = True) -> dict[str, Path]:
+    """Name -> where it lies, of each file of a release of the checkpoint; what has to be made is made in `folder`."""
+    loaded, stage = load_checkpoint(checkpoint), stage_folder(checkpoint)
+    with torch.inference_mode():
+        vectors = loaded.model.scored(loaded.model.items()).numpy()
+    save_file(index_arrays(loaded.catalogue, vectors, loaded.popularity), folder / INDEX_FILE)
+    files = {name: stage / name for name in (CONFIG_FILE, CATALOGUE_FILE, WEIGHTS_FILE)}
+    if graphs:
+        files |= export_graphs(loaded.model, folder)
+    return {**files, INDEX_FILE: folder / INDEX_FILE}
+
+
+def release_facts(facts: Mapping[str, Any], report: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a manifest says of a release made from a checkpoint with these facts."""
+    return {"kind": "climber_pilot", **facts, "metrics": report or {"validation": facts["validation"]}}
 
 
 def index_arrays(catalogue: Catalogue, vectors: np.ndarray, popularity: np.ndarray) -> dict[str, np.ndarray]:

@@ -19,6 +19,18 @@ def id_buckets(item_ids: list[str], num_hashes: int, num_buckets: int) -> np.nda
     return (words % np.uint64(num_buckets)).astype(np.int64)
 
 
+def used_id_buckets(config: NetworkConfig, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
+    """The buckets that some item hashes to, ascending, one a row of the id table; and every item's rows [V, hashes]."""
+    buckets = id_buckets(catalogue.item_ids, config.id_hashes, config.id_buckets)
+    used, rows = np.unique(buckets, return_inverse=True)
+    return used, rows.reshape(buckets.shape)
+
+
+def used_word_buckets(config: NetworkConfig, catalogue: Catalogue) -> np.ndarray:
+    """The buckets that some title's word hashes to, ascending, one a row of the table of words."""
+    return np.unique(_title_bag(catalogue.titles, config.title_buckets)[0].numpy())
+
+
 class ItemEncoder(nn.Module):
     """e_j: hashed id embedding, the mean embedding of each attribute's values and, with title_buckets, that of the
     title's words, summed or concatenated and projected.
@@ -33,9 +45,7 @@ class ItemEncoder(nn.Module):
 
     def __init__(self, config: NetworkConfig, catalogue: Catalogue) -> None:
         super().__init__()
-        used, id_rows = np.unique(
-            id_buckets(catalogue.item_ids, config.id_hashes, config.id_buckets), return_inverse=True
-        )
+        used, id_rows = used_id_buckets(config, catalogue)
         self.register_buffer("id_rows", torch.from_numpy(id_rows), persistent=False)
         self.id_embedding = nn.Embedding(len(used), config.width)
         nn.init.normal_(self.id_embedding.weight, std=0.02)

@@ -8,7 +8,7 @@ process computes a share of each batch and keeps a share of the item ids; the re
 import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from model.climber_pilot.histories import Targets
 from model.climber_pilot.ranking import encode_targets, target_ranks
 from model.climber_pilot.report import write_report
 from model.climber_pilot.stages import Training, finetune_step, popularity, pretrain_step
+from model.climber_pilot.warm_start import begin_with
 from model.crew import Crew
 from model.datasets.dataset import Dataset
 from model.datasets.registry import load_dataset
@@ -66,16 +67,23 @@ def train(
     resume: bool,
     device: str = "cpu",
     ranks: Ranks | None = None,
+    warm_start: Mapping[str, Tensor] | None = None,
 ) -> Path:
-    """Run one stage and leave its checkpoint in OUT/stage; with several ranks together, called by each."""
+    """Run one stage and leave its checkpoint in OUT/stage; with several ranks together, called by each.
+
+    warm_start: weights over the dataset's catalogue (see warm_start.py) that pre-training begins with, instead of
+    random ones; they then count as its epoch 0.
+    """
     ranks = ranks or Ranks()
     training = Training.prepare(config, dataset, device, ranks)
     folder, settings = out / stage, config.pretrain if stage == "pretrain" else config.finetune
     targets = training.split.validation.sample(VALIDATION_USERS, seed=0)
     entries: np.ndarray | None = None
     step_of: Callable[[Training, Batch, np.random.Generator], Tensor] = pretrain_step
+    if warm_start is not None and stage == "pretrain":
+        begin_with(training.model, own_rows(training, warm_start))
     if stage == "finetune":
-        load_pretrained(training.model, pretrained_weights(training, out))
+        load_pretrained(training.model, own_rows(training, load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE)))
         rows = training.split.histories.rows[targets.event]
         entries = training.sampler.draw(rows, 0.0, np.random.default_rng(0))
         step_of = finetune_step
@@ -97,7 +105,7 @@ def train(
         select="ndcg@10",
         resume=resume,
         title=stage,
-        evaluate_first=stage == "finetune",
+        evaluate_first=stage == "finetune" or warm_start is not None,
         ranks=ranks,
         sharded=training.sharded,
     )
@@ -107,10 +115,9 @@ def train(
     return folder
 
 
-def pretrained_weights(training: Training, out: Path) -> dict[str, Tensor]:
-    """The weights that instruction tuning starts from, of sharded ones this rank's rows."""
-    weights, current = load_file(stage_folder(out / "pretrain") / WEIGHTS_FILE), training.model.state_dict()
-    crew = Crew(training.ranks, training.sharded)
+def own_rows(training: Training, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Whole weights as this rank has them: of those that are spread over the ranks, its rows."""
+    crew, current = Crew(training.ranks, training.sharded), training.model.state_dict()
     return {name: crew.own(name, whole, current[name]) if name in current else whole for name, whole in weights.items()}
 
 

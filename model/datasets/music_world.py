@@ -12,9 +12,9 @@ import polars as pl
 from model.datasets.dataset import Dataset
 from model.datasets.interactions import interactions_table
 from model.datasets.report import DatasetError, LoadReport
-from model.datasets.world_listeners import PERIOD_S, Listeners, make_listeners
+from model.datasets.world_listeners import Drift, Listeners, make_listeners
 from model.datasets.world_plays import ACCEPT_BIAS, Playback
-from model.datasets.world_tracks import DAY_S, GENRES, Tracks, make_tracks, track_ids, track_items
+from model.datasets.world_tracks import DAY_S, GENRES, PREMIERES, Tracks, make_tracks, track_ids, track_items
 
 END_S = 1_735_689_600  # 2025-01-01, the end of every simulated log
 INSTRUCTABLE = ("genre", "language", "decade", "freshness")
@@ -32,26 +32,40 @@ def load(
     items: int = 2_000,
     days: float = 30,
     seed: int = 0,
+    drift: float = Drift.share,
+    drift_days: float | None = None,
+    period_days: float = Drift.period_days,
+    premieres: float = PREMIERES,
 ) -> Dataset:
     """Simulate `days` of listening; the same arguments give the same tables.
 
+    drift, drift_days, period_days: how tastes move, see Drift; premieres: share of tracks that come out in the log.
     extra["exposures"]: request_id, user_id, event_time_s, position, item_id, propensity, played - all that was shown.
     extra["utilities"]: kind (user | item), id, from_time_s (users: start of the period the taste is valid for),
         factor (array); the true utility of a pair is the inner product of the two factors.
+    extra["premieres"]: item_id and released_s of the tracks that came out while the log ran.
     """
+    if not (0 <= drift <= 1 and 0 <= premieres <= 1 and period_days > 0 and (drift_days is None or drift_days > 0)):
+        raise DatasetError("expected drift and premieres within 0 and 1, and days > 0")
     if users < 1 or items < 4 * len(GENRES) or days <= 0:
         raise DatasetError(
             f"expected users >= 1, items >= {4 * len(GENRES)} and days > 0, got {users}, {items} and {days}"
         )
     rng = np.random.default_rng(seed)
     start_s = END_S - int(days * DAY_S)
-    tracks = make_tracks(rng, items, start_s, END_S)
-    listeners = make_listeners(rng, users, tracks, days)
+    tracks = make_tracks(rng, items, start_s, END_S, premieres)
+    listeners = make_listeners(rng, users, tracks, days, Drift(drift, drift_days, period_days))
     playback = Playback(rng, tracks, listeners, start_s, END_S).run()
     plays = _log_frame(playback.plays.arrays(), tracks)
     interactions = interactions_table(plays, report, "simulated plays")
     exposures = _exposures(playback, tracks)
-    extra = {"exposures": exposures, "utilities": _utilities(tracks, listeners, start_s)}
+    extra = {
+        "exposures": exposures,
+        "utilities": _utilities(tracks, listeners, start_s),
+        "premieres": pl.DataFrame({"item_id": track_ids(tracks), "released_s": tracks.released_s}).filter(
+            pl.col("released_s") >= start_s
+        ),
+    }
     table = track_items(tracks, END_S)
     return Dataset("music-world", interactions, table, INSTRUCTABLE, simulated="everything", notes=NOTES, extra=extra)
 
@@ -117,7 +131,7 @@ def _utilities(tracks: Tracks, listeners: Listeners, start_s: int) -> pl.DataFra
         {
             "kind": ["user"] * (num_users * periods),
             "id": np.repeat(_user_ids(range(num_users)), periods),
-            "from_time_s": np.tile(start_s + PERIOD_S * np.arange(periods), num_users),
+            "from_time_s": np.tile(start_s + listeners.period_s * np.arange(periods), num_users),
             "factor": pl.Series(listeners.factor.reshape(-1, width), dtype=factor),
         }
     )

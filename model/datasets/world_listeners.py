@@ -7,15 +7,26 @@ import numpy as np
 from model.datasets.listening_clock import PLAYS_PER_DAY, break_mean_s
 from model.datasets.world_tracks import DAY_S, LANGUAGES, TASTE_WIDTH, Tracks
 
-PERIOD_S = 7 * DAY_S
 TASTE_SCALE = 2.2
 LANGUAGE_SCALE = 1.2
 POLICY_SHARPNESS = 1.6
 
 
 @dataclass(frozen=True)
+class Drift:
+    """How tastes move. share: how much of a taste is another genre's at the end, at most.
+
+    days: the last ones of the log, in which that happens; None: all of them. period_days: tastes stand still as long.
+    """
+
+    share: float = 0.35
+    days: float | None = None
+    period_days: float = 7
+
+
+@dataclass(frozen=True)
 class Listeners:
-    """U listeners; tastes are constant within a period of PERIOD_S and drift from one to the next.
+    """U listeners; tastes are constant within a period of period_s and drift from one to the next.
 
     factor: float64 [U, E, F], true taste in period e: utility = factor . Tracks.factor.
     believed: float64 [U, E, F], what the logging policy takes the taste to be.
@@ -26,21 +37,27 @@ class Listeners:
     believed: np.ndarray
     breaks_s: np.ndarray
     organic_bias: np.ndarray
+    period_s: int
 
     def __len__(self) -> int:
         return len(self.breaks_s)
 
 
-def make_listeners(rng: np.random.Generator, num_users: int, tracks: Tracks, days: float) -> Listeners:
+def make_listeners(
+    rng: np.random.Generator, num_users: int, tracks: Tracks, days: float, drift: Drift = Drift()
+) -> Listeners:
     """Draw the listeners: two to three genres and a language or two each, drifting to other genres over the weeks."""
-    periods = int(np.ceil(days * DAY_S / PERIOD_S))
+    period_s = int(drift.period_days * DAY_S)
+    periods = int(np.ceil(days * DAY_S / period_s))
     centres = tracks.genre_centres
     liked = rng.choice(len(centres), (num_users, 3))
     weight = rng.dirichlet((1.5, 1.0, 0.6), num_users)
     taste = np.einsum("ug,ugf->uf", weight, centres[liked]) + 0.15 * rng.normal(size=(num_users, TASTE_WIDTH))
     towards = centres[rng.integers(0, len(centres), num_users)]
-    share = (0.35 * rng.random((num_users, 1)) * np.linspace(0.0, 1.0, periods))[:, :, None]
-    wander = np.cumsum(0.05 * rng.normal(size=(num_users, periods, TASTE_WIDTH)), axis=1)
+    begun = np.linspace(0.0 if drift.days is None else 1.0 - days / drift.days, 1.0, periods).clip(0.0)
+    share = (drift.share * rng.random((num_users, 1)) * begun)[:, :, None]
+    step = 0.05 * np.sqrt(drift.period_days / 7)
+    wander = np.cumsum(step * rng.normal(size=(num_users, periods, TASTE_WIDTH)), axis=1)
     drifting = (1.0 - share) * taste[:, None] + share * towards[:, None] + wander
     drifting = TASTE_SCALE * drifting / np.linalg.norm(drifting, axis=-1, keepdims=True)
     spoken = rng.dirichlet(np.full(len(LANGUAGES), 0.35), num_users)
@@ -51,7 +68,8 @@ def make_listeners(rng: np.random.Generator, num_users: int, tracks: Tracks, day
     noise = np.zeros((num_users, 1, factor.shape[-1]))
     noise[:, 0, :TASTE_WIDTH] = 0.25 * rng.normal(size=(num_users, TASTE_WIDTH))
     plays_per_day = PLAYS_PER_DAY * rng.lognormal(0.0, 0.5, num_users)
-    return Listeners(factor, factor + noise, break_mean_s(plays_per_day), rng.normal(0.0, 0.5, num_users))
+    organic_bias = rng.normal(0.0, 0.5, num_users)
+    return Listeners(factor, factor + noise, break_mean_s(plays_per_day), organic_bias, period_s)
 
 
 class LoggingPolicy:
@@ -72,12 +90,14 @@ class LoggingPolicy:
 
     def move_to(self, users: np.ndarray, time_s: np.ndarray) -> np.ndarray:
         """Bring the users' softmax up to date; returns their period int64 [n]."""
-        period = np.minimum((time_s - self._start_s) // PERIOD_S, self._listeners.factor.shape[1] - 1)
+        period = np.minimum((time_s - self._start_s) // self._listeners.period_s, self._listeners.factor.shape[1] - 1)
         stale = self._period[users] != period
         moved, to = users[stale], period[stale]
         if len(moved):
             logits = POLICY_SHARPNESS * self._listeners.believed[moved, to] @ self._tracks.factor.T
-            logits[self._tracks.released_s[None, :] > (self._start_s + to * PERIOD_S)[:, None]] = -np.inf
+            logits[
+                self._tracks.released_s[None, :] > (self._start_s + to * self._listeners.period_s)[:, None]
+            ] = -np.inf
             shares = np.exp(logits - logits.max(axis=1, keepdims=True))
             sums = np.cumsum(shares, axis=1)
             self._sums[moved, 1:] = sums / sums[:, -1:] + moved[:, None]

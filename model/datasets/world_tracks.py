@@ -14,6 +14,7 @@ EXPLICIT_SHARES = {"hip-hop": 0.55, "metal": 0.25, "latin": 0.2, "rnb-soul": 0.2
 TASTE_WIDTH = 12
 NEW_DAYS, RECENT_DAYS = 90, 730
 DAY_S = 86_400
+PREMIERES = 0.03
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Tracks:
         return len(self.artist)
 
 
-def make_tracks(rng: np.random.Generator, num_tracks: int, start_s: int, end_s: int) -> Tracks:
-    """Draw the artists and their tracks; about 3 % of the tracks come out while the log runs."""
+def make_tracks(
+    rng: np.random.Generator, num_tracks: int, start_s: int, end_s: int, premieres: float = PREMIERES
+) -> Tracks:
+    """Draw the artists and their tracks; `premieres`: the share of tracks that come out while the log runs, about."""
     num_artists = max(len(GENRES), num_tracks // 10)
     centres = _unit(rng.normal(size=(len(GENRES), TASTE_WIDTH)))
     shares = 1.0 / (1.0 + np.arange(len(GENRES))) ** 0.6
@@ -63,7 +66,7 @@ def make_tracks(rng: np.random.Generator, num_tracks: int, start_s: int, end_s: 
         genre=genre,
         second_genre=second_genre,
         language=language,
-        released_s=_release_times(rng, artist, start_s, end_s),
+        released_s=_release_times(rng, artist, start_s, end_s, premieres),
         explicit=(rng.random(num_tracks) < explicit_share) & (np.array(LANGUAGES)[language] != "instrumental"),
         artist_span=_spans(artist),
         genre_span=_spans(genre),
@@ -109,14 +112,16 @@ def _second_genres(rng: np.random.Generator, centres: np.ndarray, genre: np.ndar
     return np.where(rng.random(len(genre)) < 0.35, second, -1)
 
 
-def _release_times(rng: np.random.Generator, artist: np.ndarray, start_s: int, end_s: int) -> np.ndarray:
+def _release_times(
+    rng: np.random.Generator, artist: np.ndarray, start_s: int, end_s: int, premieres: float
+) -> np.ndarray:
     """An artist's tracks follow its debut; half of the artists are less than 20 years old."""
     num_artists = int(artist.max()) + 1
     debut_years = rng.exponential(25.0, num_artists).clip(0.2, 60.0)
     age_s = debut_years[artist] * rng.random(len(artist)) * 365.25 * DAY_S
     released = (start_s - age_s).astype(np.int64)
-    premieres = rng.random(len(artist)) < 0.03
-    return np.where(premieres, rng.integers(start_s, end_s, len(artist)), released)
+    premiere = rng.random(len(artist)) < premieres
+    return np.where(premiere, rng.integers(start_s, end_s, len(artist)), released)
 
 
 def _spans(group: np.ndarray) -> np.ndarray:

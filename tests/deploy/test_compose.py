@@ -1,5 +1,6 @@
 """compose.yaml and Dockerfile agree with each other, with the settings and with the tree."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 
 from service.server import Worker
 from service.settings import Settings
+from service.trainer.settings import TrainerSettings, variable_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
@@ -21,7 +23,7 @@ SETTING_NAMES = {f"REC_{name.upper()}" for name in Settings.model_fields}
 
 def test_the_file_has_the_sections_of_the_compose_format_and_no_other() -> None:
     assert set(COMPOSE) == {"name", "services", "volumes"}
-    assert set(COMPOSE["services"]) == {"service", "balancer", "redis"}
+    assert set(COMPOSE["services"]) == {"service", "trainer", "balancer", "redis"}
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
@@ -63,6 +65,8 @@ def test_only_settings_that_exist_are_set() -> None:
     environment = COMPOSE["services"]["service"]["environment"]
     assert set(environment) <= SETTING_NAMES
     assert set(re.findall(r"\b(REC_\w+)=", DOCKERFILE)) <= SETTING_NAMES
+    sidecar = {variable_of(name) for name in TrainerSettings.model_fields}
+    assert set(COMPOSE["services"]["trainer"]["environment"]) <= sidecar
 
 
 def test_the_image_does_not_run_as_root_and_knows_when_it_is_ready() -> None:
@@ -86,6 +90,9 @@ def test_the_balancer_and_prometheus_know_every_worker() -> None:
     jobs = yaml.safe_load((ROOT / "deploy/prometheus.yaml").read_text())["scrape_configs"]
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
     assert targets["service"] == [f"service:{one.port(settings)}" for one in workers]
+    trainer = COMPOSE["services"]["trainer"]["environment"]
+    assert json.loads(trainer["REC_TRAINER_SERVICE_URLS"]) == [f"http://{target}" for target in targets["service"]]
+    assert targets["trainer"] == [f"trainer:{TrainerSettings.model_fields['metrics_port'].default}"]
     assert targets["balancer"] == ["balancer" + COMPOSE["services"]["balancer"]["environment"]["METRICS_ADDRESS"]]
 
 

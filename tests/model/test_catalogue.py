@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.catalogue import Catalogue
+from model.catalogue import Catalogue, with_items
 from model.condition import Condition, ConditionError
+from tests.model.climber_pilot.worlds import small_items
 
 ITEMS = pl.DataFrame(
     {
@@ -215,3 +216,13 @@ def test_items_without_attributes_satisfy_only_the_empty_condition() -> None:
     assert catalogue.words.tolist() == [[0], [0]]
     assert catalogue.describe(1) == {}
     assert catalogue.satisfying(Condition()).all()
+
+
+def test_items_are_replaced_in_their_rows_and_new_ones_come_last():
+    items = small_items(5)
+    changed = pl.concat([small_items(8)[6:], items[2].with_columns(genre=pl.Series([["polka"]]))])
+    table = with_items(items, changed)
+    assert table["item_id"].to_list() == [f"track-{i}" for i in (0, 1, 2, 3, 4, 6, 7)]
+    assert table[2, "genre"].to_list() == ["polka"]
+    assert table[[0, 1, 3, 4]].equals(items[[0, 1, 3, 4]])
+    assert with_items(items, items[:0]).equals(items)

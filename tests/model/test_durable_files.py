@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.durable_files import claimed_directory, copy_durably, locked, sweep
+from model.durable_files import claimed_directory, copy_durably, locked, replace_durably, sweep
 
 WRITER = """
 import sys, time
@@ -86,3 +86,20 @@ def test_a_copy_is_whole_and_read_only(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o444
     with pytest.raises(ValueError, match="at most 6 bytes"):
         copy_durably(b"content", tmp_path / "other", 6)
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    replace_durably(path, b"one")
+    handle = path.open("rb")
+    replace_durably(path, b"two")
+    assert (handle.read(), path.read_bytes()) == (b"one", b"two")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+    handle.close()
+
+
+def test_who_does_not_wait_for_a_lock_is_told(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(BlockingIOError), locked(tmp_path, wait=False):
+        pass
+    with locked(tmp_path, wait=False):
+        pass

@@ -11,6 +11,7 @@ from model.release import (
     Release,
     ReleaseError,
     current_release,
+    forget_earlier,
     read_current,
     roll_back,
     set_current,
@@ -146,3 +147,26 @@ def test_a_torn_current_names_nothing(release: Release) -> None:
 def test_a_folder_that_is_not_there_has_no_current(tmp_path: Path) -> None:
     assert code_of(lambda: roll_back(tmp_path / "nowhere")) == "missing_release"
     assert code_of(lambda: roll_back(tmp_path)) == "no_current"
+
+
+def test_what_was_overtaken_does_not_come_in_force(release: Release) -> None:
+    root = release.path.parent
+    other = write_release(root, FILES, FACTS | {"kind": "other"})
+    assert code_of(lambda: set_current(root, other.release_id, replacing=release.release_id)) == "overtaken"
+    set_current(root, release.release_id)
+    set_current(root, other.release_id, replacing=release.release_id)
+    assert code_of(lambda: set_current(root, release.release_id, replacing=release.release_id)) == "overtaken"
+    assert read_current(root) == Pointer(other.release_id, (release.release_id,))
+
+
+def test_releases_of_long_ago_are_forgotten_and_others_are_not(release: Release) -> None:
+    root = release.path.parent
+    ids = [write_release(root, FILES, FACTS | {"kind": str(number)}).release_id for number in range(4)]
+    for release_id in ids:
+        set_current(root, release_id)
+    assert forget_earlier(root, 3) == []
+    assert forget_earlier(root, 1) == [ids[1], ids[0]]
+    assert read_current(root) == Pointer(ids[3], (ids[2],))
+    # The first was never in force.
+    assert {path.name for path in root.iterdir()} == {"current", release.release_id, ids[2], ids[3]}
+    assert roll_back(root) == Pointer(ids[2])

@@ -92,6 +92,17 @@ def test_the_start_can_count_as_an_epoch_and_resume_goes_on_from_it(tmp_path, st
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+def test_a_kill_between_its_two_files_leaves_no_weights_of_an_earlier_epoch(tmp_path):
+    run(tmp_path / "whole")
+    run(tmp_path / "cut", schedule=replace(SCHEDULE, epochs=1))
+    earlier = (tmp_path / "cut" / "weights.safetensors").read_bytes()
+    run(tmp_path / "cut")
+    (tmp_path / "cut" / "weights.safetensors").write_bytes(earlier)
+    run(tmp_path / "cut", resume=True)
+    whole, resumed = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
 def test_training_that_never_helps_leaves_the_start(tmp_path):
     torch.manual_seed(1)
     start = nn.Sequential(nn.Dropout(0.3), nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1)).state_dict()

@@ -37,6 +37,12 @@ def test_unknown_names_are_refused_but_the_training_folder_is_not(monkeypatch):
         load_settings()
 
 
+def test_names_of_the_sidecar_are_left_to_it(monkeypatch):
+    monkeypatch.setenv("REC_RELEASE_ROOT", "/releases")
+    monkeypatch.setenv("REC_TRAINER_WINDOW_DAYS", "7")
+    load_settings()
+
+
 def test_json_settings(monkeypatch):
     monkeypatch.setenv("REC_RELEASE_ROOT", "/releases")
     monkeypatch.setenv("REC_POLICY", '{"explicit": {"none": ["yes"]}}')

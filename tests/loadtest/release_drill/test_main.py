@@ -41,6 +41,12 @@ def test_kills(root, tmp_path):
     assert [row["faults"] for row in rows.values()] == [[], [], [], []]
 
 
+def test_items(root, tmp_path):
+    (figures,) = run(tmp_path, "items", "--root", root, "--posts", 1)
+    assert (figures["items"], figures["posted"], figures["failed"]) == (100, 1, 0)
+    assert len(figures["waited_s"]) == 1
+
+
 def test_a_folder_without_releases_is_told(tmp_path):
     command = [sys.executable, "-m", "loadtest.release_drill", "kills", "--root", tmp_path, "--out", tmp_path / "out"]
     result = subprocess.run(command, capture_output=True, text=True)

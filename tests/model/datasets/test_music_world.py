@@ -148,3 +148,34 @@ def test_a_seed_fixes_the_world():
 def test_a_world_that_cannot_be_is_refused(options):
     with pytest.raises(DatasetError, match="expected users >= 1"):
         load_dataset("music-world", **options)
+
+
+def test_drift_is_planted_where_it_is_asked_for():
+    still, moving = (
+        load_dataset("music-world", users=60, items=300, days=20, period_days=1, drift_days=5, drift=drift)
+        for drift in (0.0, 1.0)
+    )
+
+    def moved(dataset, from_day, to_day):
+        users = dataset.extra["utilities"].filter(pl.col("kind") == "user").sort("id", "from_time_s")
+        tastes = users["factor"].to_numpy().reshape(60, 20, -1)[..., :12]
+        directions = tastes / np.linalg.norm(tastes, axis=-1, keepdims=True)
+        return 1 - float((directions[:, from_day] * directions[:, to_day]).sum(-1).mean())
+
+    assert moved(moving, 0, 14) == pytest.approx(moved(still, 0, 14), abs=0.02)
+    assert moved(moving, 14, 19) > 10 * moved(still, 14, 19)
+
+
+def test_premieres_are_as_many_as_asked_for_and_not_played_before():
+    dataset = load_dataset("music-world", users=60, items=2_000, days=20, premieres=0.3)
+    premieres = dataset.extra["premieres"]
+    assert len(premieres) == pytest.approx(600, rel=0.15)
+    plays = dataset.interactions.join(premieres, on="item_id")
+    assert len(plays) > 20
+    assert (plays["event_time_s"] >= plays["released_s"]).all()
+
+
+@pytest.mark.parametrize("wrong", [{"drift": 1.5}, {"premieres": -0.1}, {"period_days": 0}, {"drift_days": 0}])
+def test_a_drift_that_is_none_is_refused(wrong):
+    with pytest.raises(DatasetError, match="drift"):
+        load_dataset("music-world", users=5, items=100, days=2, **wrong)

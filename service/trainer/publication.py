@@ -1,0 +1,81 @@
+"""Publication: what a sidecar puts in force, and what of its own it clears away."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+from model.durable_files import locked
+from model.manifest import RELEASE_ID, ReleaseError, read_manifest
+from model.release import (
+    Release,
+    forget_earlier,
+    read_current,
+    remove_release,
+    set_current,
+    sweep_root,
+    verify_release,
+    write_release,
+)
+from service.trainer.settings import TrainerSettings
+
+TRAINED_FROM = "grown_from"
+"""Fact of a release made for new items: the id of the release whose training it has."""
+logger = logging.getLogger("service.trainer.publication")
+
+
+class Publication:
+    """The folder of releases, for the sidecar and the processes of its jobs; one at a time changes what is in force."""
+
+    def __init__(self, settings: TrainerSettings) -> None:
+        self._settings = settings
+        self.root = settings.release_root
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Between reading what is in force and replacing it, no other of ours may do so."""
+        return locked(self._settings.work_dir)
+
+    def in_force(self) -> Release:
+        """The verified release in force; raises ReleaseError."""
+        return verify_release(self.root / read_current(self.root).release_id, self._settings.release_public_key)
+
+    def publish(self, files: Mapping[str, Path], facts: Mapping[str, Any], replacing: Release) -> Release:
+        """Write a release and put it in force; ReleaseError `overtaken` where another one came in between."""
+        release = write_release(self.root, dict(files), facts, self._settings.signing_key)
+        return self.put_in_force(release, replacing)
+
+    def put_in_force(self, release: Release, replacing: Release) -> Release:
+        """Have a written release served, and remove what nobody goes back to."""
+        sweep_root(self.root)
+        set_current(self.root, release.release_id, replacing=replacing.release_id)
+        forgotten = forget_earlier(self.root, self._settings.keep_releases)
+        pointer = read_current(self.root)
+        for release_id, facts in self._written():
+            # Written by a killed process, or refused: either can be made again.
+            if TRAINED_FROM in facts and release_id not in (pointer.release_id, *pointer.earlier):
+                remove_release(self.root, release_id)
+                forgotten.append(release_id)
+        logger.info("put_in_force", extra={"release": release.release_id, "forgotten": forgotten})
+        return release
+
+    def find(self, fact: str, value: str) -> Release | None:
+        """The trained release with this fact: one that a killed process has written, and maybe put in force."""
+        for release_id, facts in self._written():
+            if facts.get(fact) == value and TRAINED_FROM not in facts:
+                return verify_release(self.root / release_id)
+        return None
+
+    def _written(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every release in the folder: its id and what it says of itself."""
+        found = []
+        for path in self.root.iterdir():
+            if RELEASE_ID.fullmatch(path.name):
+                with suppress(ReleaseError):
+                    found.append((path.name, read_manifest(path)["facts"]))
+        return found
+
+
+def training_of(release: Release) -> str:
+    """The id of the release whose training this one has."""
+    return str(release.manifest["facts"].get(TRAINED_FROM, release.release_id))
