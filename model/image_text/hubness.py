@@ -8,7 +8,6 @@ from torch import Tensor
 
 from model.image_text.projections import unit
 
-EXTRA_DIMS = 4
 # Similarities lie in -1..1, so a bias and its mean over the bank are at most this far apart.
 MAX_BIAS = 2.0
 

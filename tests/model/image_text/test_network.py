@@ -109,7 +109,7 @@ def test_the_published_sizes_of_the_pair_scorers():
 def test_forty_steps_learn_a_shared_code(architecture):
     torch.manual_seed(0)
     width = 32
-    sizes = {"dim": 64, "region_width": width}
+    sizes = {"dim": 128, "region_width": width}
     settings = config(architecture, network=sizes, text={"encoder": "minilm", "width": width})
     network = network_of(settings)
     codes = np.random.default_rng(0).normal(size=(64, width)).astype(np.float32)
