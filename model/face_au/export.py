@@ -44,7 +44,7 @@ def export_release(
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / GRAPH_FILE
         difference = export_graph(loaded, graph)
-        files = {
+        files: dict[str, Path | bytes] = {
             CONFIG_FILE: checkpoint / CONFIG_FILE,
             WEIGHTS_FILE: checkpoint / WEIGHTS_FILE,
             GRAPH_FILE: graph,

@@ -1,7 +1,6 @@
 """ListenerDesk: consent before anything, values of a session in memory alone, and the end of both."""
 
 import asyncio
-import logging
 
 from service.errors import ListenerOffError, StoreUnavailableError
 from service.listener.consents import Consent, Consents
@@ -12,7 +11,6 @@ from service.store import Store
 from service.telemetry import Telemetry
 
 SWEEP_S = 1.0
-logger = logging.getLogger("service.listener")
 
 
 class ListenerDesk:
