@@ -5,17 +5,11 @@ from pathlib import Path
 import pytest
 
 from service.descriptions import desk
-from tests.model.face_description.tiny import tiny_release
 from tests.service.descriptions.finder import NO_FACE, SMALL_FACE, TWO_FACES, DrawnFinder, picture
 from tests.service.running import serving, settings_for, wait_until
 
 SAMPLE = Path(os.environ.get("REC_MEDIA_DATA_DIR", "../shared/data")) / "faces" / "samples" / "single_face.jpg"
 PNG = {"content-type": "image/png"}
-
-
-@pytest.fixture(scope="module")
-def description_root(tmp_path_factory):
-    return tiny_release(tmp_path_factory.mktemp("descriptions"), thresholds=0.2)
 
 
 @pytest.fixture(scope="module")
