@@ -29,9 +29,9 @@ _upload["requestBody"]["content"] |= _stored["requestBody"]["content"]
 async def read_faces(request: Request) -> Response:
     """Find the faces of an image and say which facial action units each looks like showing.
 
-    The image is the body, or the part `image` of a form, with what is asked in `request`; a JSON body names a cover that
-    the batch has read instead. A face that is too small, cut off, turned away or blurred is not guessed at: `refused`
-    says why. A listener's image needs the operator's leave and a consent, and nothing of it is kept.
+    The image is the body, or the part `image` of a form, with what is asked in `request`; a JSON body names a cover
+    that the batch has read instead. A face that is too small, cut off, turned away or blurred is not guessed at:
+    `refused` says why. A listener's image needs the operator's leave and a consent, and nothing of it is kept.
     """
     service, exchange = service_of(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON:
