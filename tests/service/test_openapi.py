@@ -76,6 +76,10 @@ def test_nothing_outside_of_the_document_happens_with_covers(own_covers, tmp_pat
     check_document(own_covers, tmp_path)
 
 
+def test_nothing_outside_of_the_document_happens_with_descriptions(describing, tmp_path):
+    check_document(describing, tmp_path)
+
+
 def test_every_example_about_covers_runs(covers):
     paths = covers.client.get("/openapi.json").json()["paths"]
     examples = paths["/artwork/search"]["post"]["requestBody"]["content"]["application/json"]["examples"]
