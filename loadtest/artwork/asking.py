@@ -11,6 +11,8 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
+from loadtest.speed.process_tree import cpu_s
+
 QUANTILES = (50, 90, 99)
 TIMEOUT_S = 60
 
@@ -19,8 +21,11 @@ class AskingError(RuntimeError):
     """The service answered something else than the measurement is about."""
 
 
-def searches(url: str, bodies: Sequence[dict[str, Any]], in_flight: int) -> dict[str, Any]:
-    """Closed loop of `in_flight` clients: latency as they see it, and each stage as the service tells it, in ms."""
+def searches(url: str, pid: int, bodies: Sequence[dict[str, Any]], in_flight: int) -> dict[str, Any]:
+    """Closed loop of `in_flight` clients: latency as they see it, each stage as the service tells it, its CPU, in ms.
+
+    pid: of the service.
+    """
 
     def client(own: Sequence[dict[str, Any]]) -> list[tuple[float, dict[str, float], dict[str, Any]]]:
         connection = _connection(url)
@@ -29,31 +34,34 @@ def searches(url: str, bodies: Sequence[dict[str, Any]], in_flight: int) -> dict
 
     with ThreadPoolExecutor(in_flight) as clients:
         started_s = time.perf_counter()
+        used_s = cpu_s(pid)
         answers = [
             one for own in clients.map(client, [bodies[at::in_flight] for at in range(in_flight)]) for one in own
         ]
-        took_s = time.perf_counter() - started_s
+        took_s, used_s = time.perf_counter() - started_s, cpu_s(pid) - used_s
     wanted = bool(bodies[0].get("rerank", True))
     cut = sum(answer["reranked"] != wanted for _, _, answer in answers)
     return {
         "requests": len(answers),
         "latency_ms": quantiles([latency_ms for latency_ms, _, _ in answers]),
         "stages_ms": _stages([stages for _, stages, _ in answers]),
+        "server_cpu_ms_per_request": round(1000 * used_s / len(answers), 2),
         "answers_per_s": round(len(answers) / took_s, 1),
         "second_stage_otherwise_than_asked": cut,
     }
 
 
-def uploads(url: str, images: Sequence[Path]) -> dict[str, Any]:
-    """Add pictures one after the other: the time of each stage in ms."""
+def uploads(url: str, pid: int, images: Sequence[Path]) -> dict[str, Any]:
+    """Add pictures one after the other: the time of each stage, and the CPU of the service, in ms."""
     connection = _connection(url)
-    answers = []
+    answers, used_s = [], cpu_s(pid)
     for number, path in enumerate(images):
         asked = quote(json.dumps({"artwork_id": f"measured-{number}"}))
         headers = {"content-type": "application/octet-stream"}
         answers.append(_ask(connection, f"/artwork/index?request={asked}", path.read_bytes(), headers))
     return {
         "requests": len(answers),
+        "server_cpu_ms_per_request": round(1000 * (cpu_s(pid) - used_s) / len(answers), 2),
         "latency_ms": quantiles([latency_ms for latency_ms, _, _ in answers]),
         "stages_ms": _stages([stages for _, stages, _ in answers]),
     }

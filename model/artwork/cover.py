@@ -19,9 +19,10 @@ DETAILS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Cover:
-    """read_text: lines read off the picture. picture: image_sha256 of the first cover that looks the same.
+    """attributes: each with its values, sorted. read_text: lines read off the picture.
 
-    revision: hash of the addition that it came with, empty for one of the original table.
+    picture: image_sha256 of the first cover that looks the same. revision: hash of the addition that it came with,
+    empty for one of the original table.
     """
 
     artwork_id: str
@@ -38,8 +39,9 @@ class Cover:
         reserved = sorted(set(self.attributes) & set(RESERVED))
         if reserved:
             raise ValueError(f"expected attributes other than {reserved}, which have a place of their own")
-        kept = {name: tuple(values) for name, values in self.attributes.items() if values}
+        kept = {name: tuple(sorted(set(values))) for name, values in self.attributes.items() if values}
         object.__setattr__(self, "attributes", kept)
+        object.__setattr__(self, "read_text", tuple(self.read_text))
 
 
 def item_table(covers: Sequence[Cover], styles: Sequence[str]) -> pl.DataFrame:
@@ -59,17 +61,3 @@ def item_table(covers: Sequence[Cover], styles: Sequence[str]) -> pl.DataFrame:
 def detail_table(covers: Sequence[Cover]) -> pl.DataFrame:
     """All else, row by row beside the item table."""
     return pl.DataFrame({name: [getattr(cover, name) for cover in covers] for name in DETAILS}, schema=DETAILS)
-
-
-def covers_of(items: pl.DataFrame, details: pl.DataFrame) -> list[Cover]:
-    """What `item_table` and `detail_table` were made of; the style is left out."""
-    attributes = [name for name in items.columns if name not in RESERVED]
-    return [
-        Cover(
-            artwork_id=item["item_id"],
-            title=item["title"],
-            attributes={name: item[name] for name in attributes if item[name]},
-            **(detail | {"read_text": tuple(detail["read_text"])}),
-        )
-        for item, detail in zip(items.iter_rows(named=True), details.iter_rows(named=True), strict=True)
-    ]

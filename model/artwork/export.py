@@ -30,7 +30,7 @@ from model.artwork.lettering import Lettering
 from model.artwork.search import Weights
 from model.artwork.styles import Styles
 from model.catalogue import Catalogue
-from model.item_index import EXACT_UP_TO, ItemIndex
+from model.item_index import EXACT_UP_TO, RECALL_SAMPLE, RECALL_TOP_K, ItemIndex
 from model.release import Release, set_current, write_release
 
 
@@ -98,5 +98,14 @@ def _facts(content: LibraryContent, index: ItemIndex) -> dict[str, object]:
         "weights": dataclasses.asdict(content.weights),
         "covers": len(content.covers),
         "sentences": 0 if content.sentences is None else len(content.sentences.texts),
-        "index": {"kind": "exact" if index.recall is None else "clusters", "recall": index.recall},
+        "index": _index_facts(content, index),
     }
+
+
+def _index_facts(content: LibraryContent, index: ItemIndex) -> dict[str, object]:
+    """recall: of the top 50 with covers as queries; recall_of_sentences: with sentences, which lie farther away."""
+    if index.recall is None:
+        return {"kind": "exact", "recall": None, "recall_of_sentences": None}
+    sentences = content.sentences
+    measured = None if sentences is None else index.measure_recall(sentences.vectors[:RECALL_SAMPLE], RECALL_TOP_K)
+    return {"kind": "clusters", "recall": index.recall, "recall_of_sentences": measured}

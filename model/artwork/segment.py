@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from model.artwork.cover import DETAILS, Cover, covers_of, detail_table, item_table
+from model.artwork.cover import DETAILS, STYLE, Cover, detail_table, item_table
 from model.artwork.lettering import Lettering
 from model.catalogue import Catalogue
 from model.condition import Condition, ConditionError, Where
@@ -55,12 +56,24 @@ class Segment:
 
     def cover(self, row: int) -> Cover:
         """All that is known of one."""
-        return covers_of(self.catalogue.items[row : row + 1], self.details[row : row + 1])[0]
+        attributes = self.attributes(row)
+        del attributes[STYLE]
+        details = {name: column[row] for name, column in self._details.items()}
+        return Cover(self.catalogue.item_ids[row], title=self.catalogue.titles[row], attributes=attributes, **details)
+
+    def attributes(self, row: int) -> dict[str, list[str]]:
+        """Attribute -> values of one, its style among them."""
+        return self.catalogue.describe(row)
+
+    @cached_property
+    def _details(self) -> dict[str, list[Any]]:
+        """As lists: a row of a table costs more than all else that an answer says of a cover."""
+        return {name: self.details[name].to_list() for name in DETAILS}
 
     @cached_property
     def picture(self) -> list[str]:
         """Per row the picture that the cover shows: image_sha256 of the first that shows it."""
-        return self.details["picture"].to_list()
+        return self._details["picture"]
 
     @cached_property
     def fingerprints(self) -> np.ndarray:

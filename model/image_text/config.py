@@ -20,9 +20,10 @@ class NetworkConfig:
     segmentation (3shnet), graphs (cmsei, hire): False leaves the part out.
     label_words: add the sentence encoder's vector of a region's label to its token.
     skip: beside its own vectors the matcher has those of a linear one, which reads the whole grid and the sentence
-        encoder's vector. gate: the weight of its own beside them.
+        encoder's vector, at width skip_dim. gate: the weight of its own beside them.
     whole: what the skip reads of the grid, its mean or the square roots of the means of all and of the middle cells.
     closed_form: the skip starts as regularised canonical correlation of the training part; ridge: of images and texts.
+    informed_start: so do the projections of tokens and of frozen states.
     """
 
     architecture: Literal["3shnet", "cmsei", "hire", "linear"] = "3shnet"
@@ -42,9 +43,11 @@ class NetworkConfig:
     direction: Literal["both", "i2t", "t2i"] = "both"
     label_words: bool = False
     skip: bool = True
+    skip_dim: int = 256
     gate: float = 1.0
     whole: Literal["mean", "centred"] = "centred"
     closed_form: bool = True
+    informed_start: bool = False
     ridge: tuple[float, float] = (10.0, 0.3)
 
     @property

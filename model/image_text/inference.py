@@ -35,7 +35,7 @@ class Matchers:
     scorer: PairScorer | None
     alpha: float
     feature_space: str
-    top_k: int = 50
+    top_k: int = 20
 
 
 class EnsembleEmbedder:

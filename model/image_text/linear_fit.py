@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor
 
-from model.image_text.network import Skip
+from model.image_text.data import Pairs
+from model.image_text.network import Matcher, PairMatcher, Skip, masked_mean
+from model.image_text.text_tower import StateProjection
+from model.image_text.three_sh_net import ThreeShNet
 
 
 def canonical_maps(images: Tensor, texts: Tensor, owner: Tensor, dim: int, ridge: tuple[float, float]) -> list[Tensor]:
@@ -36,3 +39,39 @@ def fit_skip(skip: Skip, wholes: Tensor, sentences: Tensor, owner: Tensor, ridge
             layer.weight.zero_()
             layer.weight[: found.shape[1]] = found.T
             layer.bias.zero_()
+
+
+def fit_projections(network: Matcher, pairs: Pairs, ridge: tuple[float, float]) -> None:
+    """Start a network's two projections, W_v and W_t, as the linear matcher of mean tokens and mean frozen states.
+
+    Deviates: the papers start at random, which takes more pairs than there may be. Mean rows leave with deviation 1 in
+    a channel.
+    """
+    if not isinstance(network.text, StateProjection) or pairs.texts.states is None:
+        raise ValueError("expected frozen states of sentences to start projections from, got none")
+    image_layer = network.relations.project if isinstance(network, PairMatcher) else _tower(network).project
+    images = masked_mean(pairs.images.tokens, pairs.images.mask)
+    texts = masked_mean(pairs.texts.states, pairs.texts.mask)
+    for layer, rows, found in zip(
+        (image_layer, network.text.project),
+        (images, texts),
+        _projections(images, texts, pairs.owner, ridge),
+        strict=True,
+    ):
+        dim = min(layer.out_features, found.shape[1])
+        deviation = rows.std(dim=0) + 1e-6
+        weight = (found[:, :dim] / deviation[:, None]).T
+        with torch.no_grad():
+            layer.weight[:dim] = weight / ((rows - rows.mean(dim=0)) @ weight.T).std()
+            layer.weight[dim:] = 0.0
+            layer.bias.copy_(-(layer.weight @ rows.mean(dim=0)))
+
+
+def _projections(images: Tensor, texts: Tensor, owner: Tensor, ridge: tuple[float, float]) -> list[Tensor]:
+    left, right = ((rows - rows.mean(dim=0)) / (rows.std(dim=0) + 1e-6) for rows in (images, texts))
+    return canonical_maps(left, right, owner, min(images.shape[1], texts.shape[1]), ridge)
+
+
+def _tower(network: Matcher) -> ThreeShNet:
+    assert isinstance(network.image, ThreeShNet)
+    return network.image

@@ -72,7 +72,7 @@ class Matcher(nn.Module):
         network, text = config.network, config.text
         self.linear_only = network.architecture == "linear"
         skip = network.skip or self.linear_only
-        self.skip = Skip(network.whole_width, text.width, network.dim, network.dropout) if skip else None
+        self.skip = Skip(network.whole_width, text.width, network.skip_dim, network.dropout) if skip else None
         if self.linear_only:
             return
         self.words = linear(text.width, network.token_width) if network.label_words else None

@@ -27,7 +27,7 @@ from model.image_text.checkpoint import (
 )
 from model.image_text.config import ImageTextConfig, load_config
 from model.image_text.data import BatchRows, Features, Pairs, epoch_batches, load_pairs
-from model.image_text.linear_fit import fit_skip
+from model.image_text.linear_fit import fit_projections, fit_skip
 from model.image_text.losses import CollapseAlarm
 from model.image_text.network import Matcher, PairMatcher, network_of
 from model.image_text.pair_blocks import all_sides, embed_all_images, embed_all_texts, near_pairs, pair_scores
@@ -35,16 +35,17 @@ from model.image_text.retrieval_metrics import seven_metrics
 from model.image_text.steps import training_step
 from model.image_text.text_batch import TextReader
 from model.image_text.text_tower import WordGru
-from model.image_text.vocabulary import SPECIAL, Vocabulary, packaged_word_vectors
+from model.image_text.vocabulary import SPECIAL, Vocabulary
 from model.release import git_revision
 from model.training import Schedule, fit
+from model.vision.word_vectors import word_vectors
 
 logger = logging.getLogger(__name__)
 
 # The share of a tuned text side's transformer (3SHNet, VSE-infinity).
 ENCODER_RATE = 0.1
 TEST_IMAGES = 150
-EPOCH_PAIRS = 20
+EPOCH_PAIRS = 10
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,10 @@ def initialise(network: Matcher, training: Pairs, config: ImageTextConfig, words
             fit_skip(network.skip, whole, sentence, training.owner, config.network.ridge)
         else:
             network.skip.standardise(whole, sentence)
+    if config.network.informed_start:
+        fit_projections(network, training, config.network.ridge)
     if config.text.word_vectors and isinstance(network.text, WordGru):
-        vectors = torch.from_numpy(packaged_word_vectors(words))
+        vectors = torch.from_numpy(word_vectors(words))
         with torch.no_grad():
             # At the scale that a word's vector is drawn from otherwise.
             scaled = vectors / vectors.std() * network.text.embed.weight[len(SPECIAL) :].std()

@@ -22,7 +22,7 @@ class Tuning:
     hub_sharpness: float = 20.0
     hub_weight: float = 0.0
     alpha: float = 0.0
-    top_k: int = 50
+    top_k: int = 20
 
 
 def tune_hubs(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor, owner: np.ndarray) -> Tuning:

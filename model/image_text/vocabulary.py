@@ -1,14 +1,10 @@
-"""The vocabulary of a model that learns words by itself, and what a word is worth before training."""
+"""The vocabulary of a model that learns words by itself."""
 
 import hashlib
-import importlib.resources
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from safetensors.numpy import load_file
 
 from model.image_text.text_batch import TextBatch, check_texts, padded_ids
 
@@ -54,14 +50,3 @@ class Vocabulary:
 def words_of(text: str) -> list[str]:
     """Runs of letters and digits, lower-cased; an apostrophe inside a word stays."""
     return _WORD.findall(text.lower())
-
-
-def packaged_word_vectors(words: Sequence[str]) -> np.ndarray:
-    """Static vectors of wordllama, the mean of a word's pieces: float32 [words, 256]."""
-    from tokenizers import Tokenizer
-
-    folder = importlib.resources.files("wordllama")
-    (vectors,) = load_file(str(folder / "weights" / "l2_supercat_256.safetensors")).values()
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
-    pieces = [tokenizer.encode(word, add_special_tokens=False).ids for word in words]
-    return np.stack([vectors[ids].astype(np.float32).mean(axis=0) for ids in pieces])

@@ -19,9 +19,11 @@ from model.vision.adapters.packaged_regions import PackagedRegions
 from model.vision.adapters.packaged_segments import PackagedSegments
 from model.vision.adapters.panoptic import PanopticSegments
 from model.vision.adapters.person_mask import PersonMask
+from model.vision.adapters.text_boxes import TextBoxes
 from model.vision.adapters.text_reader import RapidTextReader
 from model.vision.front_end import FrontEnd
 from model.vision.part import PartError
+from model.vision.proposals import Proposer
 from model.vision.regions import RegionExtractor
 from model.vision.relation_head.inference import RelationHeadPart
 from model.vision.segmentation import Segmenter
@@ -33,13 +35,14 @@ P = TypeVar("P")
 class Choices:
     """What of a folder is used, and how.
 
-    crop_side, grid_side: pixels that the backbone sees of a region and of the whole image. with_text: read text too,
-    which costs more than everything else. threads: of each network.
+    crop_side, grid_side: pixels that the backbone sees of a region and of the whole image. with_text: tell what is
+    written on it. text_boxes: make regions of text, which is another feature space. threads: of each network.
     """
 
     crop_side: int = 128
     grid_side: int = 320
     with_text: bool = False
+    text_boxes: bool = False
     threads: int = 1
 
 
@@ -60,13 +63,18 @@ def assemble(folder: Path, choices: Choices = DEFAULT_CHOICES) -> FrontEnd:
     threads = choices.threads
     backbone = load("backbone", lambda path: Backbone(path, threads=threads))
     detector = load("detector", lambda path: CenterNet(path, threads=threads))
+    reader: RapidTextReader | None = None
+    if choices.with_text or choices.text_boxes:
+        reader = load("text-reader", lambda path: RapidTextReader(path, threads=threads))
     regions: RegionExtractor | None = None
     faces: FaceBoxes | None = None
     if "bottomup" in manifests:
         regions = BottomUpRegions(manifests["bottomup"], threads=threads)
     elif backbone is not None:
         faces = load("face-landmarker", FaceBoxes)
-        others = () if faces is None else (faces,)
+        others: list[Proposer] = [] if faces is None else [faces]
+        if choices.text_boxes and reader is not None:
+            others.append(TextBoxes(reader))
         regions = PackagedRegions(backbone, detector, others, crop_side=choices.crop_side)
     segments: Segmenter | None = None
     if "panoptic" in manifests:
@@ -79,7 +87,7 @@ def assemble(folder: Path, choices: Choices = DEFAULT_CHOICES) -> FrontEnd:
         grid=None if backbone is None else PackagedGrid(backbone, side=choices.grid_side),
         segments=segments,
         relations=relations,
-        text=load("text-reader", lambda path: RapidTextReader(path, threads=threads)) if choices.with_text else None,
+        text=reader if choices.with_text else None,
         missing=missing,
         closers=() if faces is None else (faces.close,),
     )

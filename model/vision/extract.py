@@ -19,7 +19,7 @@ from model.vision.adapters.precomputed import Precomputed
 from model.vision.adapters.relation_table import RelationTable
 from model.vision.assembly import Choices, assemble
 from model.vision.feature_store import FeatureStore
-from model.vision.features import ImageFeatures
+from model.vision.features import ImageFeatures, UnknownImageError
 from model.vision.front_end import FrontEnd
 from model.vision.image import Image, ImageError, read_image
 
@@ -38,47 +38,58 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Source:
-    """Where features come from. describe: a file's name without its ending, its image -> its features."""
+    """Where features come from. hashes: role -> sha256 of the part's files.
+
+    describe: a file's name without its ending, its image -> its features. reads_text: a record without text is not all
+    that can be known.
+    """
 
     feature_space: str
     parts: Mapping[str, str]
+    hashes: Mapping[str, str]
     describe: Callable[[str, Image], ImageFeatures]
+    reads_text: bool = False
 
     @classmethod
     def of_front_end(cls, front_end: FrontEnd) -> "Source":
         """The parts look at the image."""
-        return cls(front_end.feature_space, front_end.parts, lambda _name, image: front_end.describe(image))
+        hashes = {role: info.sha256 for role, info in front_end.infos.items() if role != "text"}
+        reads_text = front_end.text is not None
+        space, parts = front_end.feature_space, front_end.parts
+        return cls(space, parts, hashes, lambda _name, image: front_end.describe(image), reads_text)
 
     @classmethod
     def of_folder(cls, precomputed: Precomputed) -> "Source":
         """Someone else has looked at it."""
-        return cls(precomputed.feature_space, precomputed.parts, precomputed.describe)
+        return cls(precomputed.feature_space, precomputed.parts, {}, precomputed.describe)
 
     def with_relations(self, table: RelationTable) -> "Source":
         """The same with relations from a table."""
         return Source(
             table.space(self.feature_space),
             {**self.parts, "relations": table.info.name},
+            {**self.hashes, "relations": table.info.sha256},
             lambda name, image: table.add(name, self.describe(name, image)),
+            self.reads_text,
         )
 
 
 def extract(paths: Iterable[Path], source: Source, out: Path) -> Extracted:
     """Describe every image once and keep what was found."""
     store = FeatureStore(out, source.feature_space)
-    store.create(source.parts)
+    store.create(source.parts, source.hashes)
     rows, refused, new = [], {}, 0
     paths = sorted(paths)
     for path in tqdm(paths, desc="features", unit="image", mininterval=1.0):
         try:
             image = read_image(path)
-            if image.sha256 not in store:
+            if image.sha256 not in store or (source.reads_text and store.get(image.sha256).texts is None):
                 store.put(source.describe(path.stem, image))
                 new += 1
         except ImageError as error:
             refused[path.name] = str(error)
             rows.append({"file": path.name, "refused": error.code})
-        except KeyError:
+        except UnknownImageError:
             refused[path.name] = "unknown_image: the given features or relations do not speak of it"
             rows.append({"file": path.name, "refused": "unknown_image"})
         else:
@@ -110,7 +121,7 @@ def _source(options: argparse.Namespace, stack: ExitStack) -> Source:
     if options.precomputed is not None:
         source = Source.of_folder(Precomputed(options.precomputed, options.split))
     else:
-        choices = Choices(options.crop_side, options.grid_side, options.text, options.threads)
+        choices = Choices(options.crop_side, options.grid_side, options.text, options.text_boxes, options.threads)
         front_end = stack.enter_context(closing(assemble(options.parts, choices)))
         if options.relations is not None:
             front_end = replace(front_end, relations=None)
@@ -131,7 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="feature store, made if it is not there")
     parser.add_argument("--crop-side", type=int, default=Choices.crop_side, help="pixels that are seen of a region")
     parser.add_argument("--grid-side", type=int, default=Choices.grid_side, help="pixels that are seen of the image")
-    parser.add_argument("--text", action="store_true", help="also read text, which takes longer than all the rest")
+    parser.add_argument("--text", action="store_true", help="also read what is written on the images")
+    parser.add_argument("--text-boxes", action="store_true", help="make regions of text, another feature space")
     parser.add_argument("--threads", type=int, default=1, help="of each network")
     return parser
 

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -29,24 +30,25 @@ class FeatureStore:
         self.feature_space = check_feature_space(feature_space)
         self.folder = root / _folder_name(feature_space)
 
-    def create(self, parts: Mapping[str, str]) -> None:
-        """Have the folder there for records that these parts (role -> name) make; others' are refused."""
+    def create(self, parts: Mapping[str, str], hashes: Mapping[str, str] | None = None) -> None:
+        """Have the folder there for records that these parts (role -> name) make, out of files with these hashes.
+
+        A part that was trained anew under its old name makes other features: it is refused like any other.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep(self.folder, INCOMING)
         with locked(self.folder):
             if not (self.folder / SPACE_FILE).exists():
-                content = {"feature_space": self.feature_space, "parts": dict(parts)}
+                content = {"feature_space": self.feature_space, "parts": dict(parts), "sha256": dict(hashes or {})}
                 self._put(self.folder / SPACE_FILE, json.dumps(content, indent=2).encode())
-        found = self.parts()
-        if found != dict(parts):
-            raise FeatureSpaceError(f"{self.feature_space} of {found}", f"parts {dict(parts)}")
+        found = self._space()
+        for name, given in (("parts", dict(parts)), ("sha256", dict(hashes or {}))):
+            if found.get(name) != given:
+                raise FeatureSpaceError(f"{self.feature_space} with {name} {found.get(name)}", f"{name} {given}")
 
     def parts(self) -> dict[str, str]:
         """Role -> name of the parts that the records were made with."""
-        content = json.loads((self.folder / SPACE_FILE).read_text())
-        if content["feature_space"] != self.feature_space:
-            raise FeatureSpaceError(self.feature_space, str(content["feature_space"]))
-        return dict(content["parts"])
+        return dict(self._space()["parts"])
 
     def put(self, features: ImageFeatures) -> None:
         """Keep an image's features, on disk for good when this returns."""
@@ -80,6 +82,12 @@ class FeatureStore:
 
     def __len__(self) -> int:
         return sum(1 for _ in self.folder.glob("[0-9a-f][0-9a-f]/*.safetensors"))
+
+    def _space(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / SPACE_FILE).read_text())
+        if content["feature_space"] != self.feature_space:
+            raise FeatureSpaceError(self.feature_space, str(content["feature_space"]))
+        return content
 
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,12 +22,16 @@ class FeatureSpaceError(ValueError):
         self.expected, self.got = expected, got
 
 
+class UnknownImageError(LookupError):
+    """Features or relations made elsewhere do not speak of this image."""
+
+
 @dataclass(frozen=True, eq=False)
 class ImageFeatures:
     """What was found in the image with this sha256; None where the front end has no part for it.
 
     feature_space: numbers can be compared within one space alone. parts: role -> name of the part that filled it.
-    grid: [C, H, W] float32. texts: lines read off the image.
+    grid: [C, H, W] float32. texts: lines read off the image. image_size: width and height.
     """
 
     sha256: str
@@ -38,7 +42,7 @@ class ImageFeatures:
     segments: SegmentMap | None = None
     relations: Relations | None = None
     texts: tuple[TextLine, ...] | None = None
-    image_size: tuple[int, int] = field(default=(0, 0))
+    image_size: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         check_feature_space(self.feature_space)

@@ -19,9 +19,9 @@ KINDS = (
 class PartError(ValueError):
     """A part that cannot be used, with a stable `code`.
 
-    missing_file, bad_manifest, wrong_kind: nothing usable is there. hash_mismatch: the file is not the one of the
-    manifest. bad_network: it cannot be loaded or run. missing_output, wrong_shape: a role of the part is not there, or
-    not as it must be. too_slow: a run takes longer than the manifest allows.
+    missing_file, bad_manifest, wrong_kind, missing_package: nothing usable is there. hash_mismatch: the file is not the
+    one of the manifest. bad_network: it cannot be loaded or run. missing_output, wrong_shape: a role of the part is not
+    there, or not as it must be. too_slow: a run takes longer than the manifest allows.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -141,6 +141,11 @@ def write_manifest(path: Path, manifest: PartManifest) -> None:
     content |= {"outputs": dict(manifest.outputs), "files": dict(manifest.files)}
     kept = {name: value for name, value in content.items() if value not in (None, "", (), {})}
     path.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def combined_sha256(*infos: PartInfo) -> str:
+    """One hash for what several parts make together, in this order."""
+    return hashlib.sha256("\n".join(info.sha256 for info in infos).encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -22,7 +22,7 @@ SCHEMA = "1"
 
 
 def record_bytes(features: ImageFeatures) -> bytes:
-    """One image's record; vectors lose what float16 cannot hold (3 digits remain)."""
+    """One image's record; vectors keep 3 digits. Raises ValueError for what float16 has no number for."""
     tensors: dict[str, np.ndarray] = {}
     facts: dict[str, Any] = {
         "feature_space": features.feature_space,
@@ -31,15 +31,15 @@ def record_bytes(features: ImageFeatures) -> bytes:
         "image_size": list(features.image_size),
     }
     if (regions := features.regions) is not None:
-        tensors["regions.features"] = regions.features.astype(np.float16)
+        tensors["regions.features"] = _half(regions.features)
         if regions.boxes is not None:
             tensors["regions.boxes"] = regions.boxes.astype(np.float32)
         tensors["regions.scores"] = regions.scores.astype(np.float32)
         facts["regions"] = {"labels": regions.labels, "sources": regions.sources, "attributes": regions.attributes}
     if features.grid is not None:
-        tensors["grid"] = features.grid.astype(np.float16)
+        tensors["grid"] = _half(features.grid)
     if (segments := features.segments) is not None:
-        tensors["seg_sem"] = segments.semantic.astype(np.float16)
+        tensors["seg_sem"] = _half(segments.semantic)
         tensors["seg_map"] = segments.ids.astype(np.int16)
         tensors["seg_cat"] = segments.present.astype(np.uint8)
         facts["has_stuff"] = segments.has_stuff
@@ -49,6 +49,9 @@ def record_bytes(features: ImageFeatures) -> bytes:
         facts["predicates"] = relations.predicates
     if features.texts is not None:
         facts["texts"] = [[line.text, line.score, line.quad] for line in features.texts]
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"expected finite numbers that float16 can hold in {name}, got others")
     metadata = {"schema": SCHEMA, "facts": json.dumps(facts)}
     return save({name: np.ascontiguousarray(one) for name, one in tensors.items()}, metadata)
 
@@ -97,3 +100,9 @@ def features_of(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) 
         texts=texts,
         image_size=(int(facts["image_size"][0]), int(facts["image_size"][1])),
     )
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    # What does not fit becomes infinite and is refused with its name.
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16)

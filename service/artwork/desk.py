@@ -86,7 +86,7 @@ class ArtworkDesk:
             artwork_id=cover.artwork_id,
             title=cover.title,
             artist=cover.artist,
-            attributes=segment.catalogue.describe(own),
+            attributes=segment.attributes(own),
             read_text=list(cover.read_text),
             same_picture=library.copies(cover.picture),
             image_sha256=cover.image_sha256,
@@ -121,7 +121,7 @@ class ArtworkDesk:
             replaced=replaced,
             covers=len(library),
             same_picture=library.copies(addition.cover.picture),
-            cover_style=segment.catalogue.describe(own)[STYLE][0],
+            cover_style=segment.attributes(own)[STYLE][0],
             read_text=list(addition.cover.read_text),
             took_ms=round(exchange.took_ms, 3),
         )

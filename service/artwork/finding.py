@@ -66,7 +66,7 @@ class Finding:
 
     def _query(self) -> np.ndarray:
         try:
-            return self.served.networks.matchers.embedder.encode_texts([self.body.sentence])[0]
+            return self.served.networks.query_vectors.of(self.body.sentence)
         except ValueError as error:
             raise invalid("sentence", str(error), "no_words") from None
 
@@ -101,7 +101,7 @@ class Finding:
             instruction=int(candidates.chosen_by[position]) if self.body.instructions else None,
             covers=library.copies(cover.picture),
             read_text=list(cover.read_text),
-            attributes=segment.catalogue.describe(own),
+            attributes=segment.attributes(own),
         )
 
     def _used(self, index: int) -> UsedInstruction:

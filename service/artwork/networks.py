@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -12,13 +13,14 @@ from model.artwork.library import Library
 from model.artwork.search import PairScores
 from model.image_text.inference import Matchers, load_matchers
 from model.image_text.inputs import ImageInputs
-from model.image_text.matching import PairScorer, PreparedImage
+from model.image_text.matching import PairScorer, PreparedImage, PreparedText
 from model.release import ReleaseError, verify_release
 from model.vision.assembly import Choices, assemble
 from model.vision.features import ImageFeatures
 from model.vision.front_end import FrontEnd
 from model.vision.image import Image
 from model.vision.part import PartError
+from service.artwork.sentences import KnownSentences
 
 # In a folder of artwork releases: those of the networks that they were made with.
 MATCHERS_FOLDER = "matchers"
@@ -31,6 +33,16 @@ class Networks:
 
     matchers: Matchers
     sight: "Sight"
+
+    @cached_property
+    def query_vectors(self) -> KnownSentences[np.ndarray]:
+        """Sentence -> float32 [d], norm 1; ValueError where it has no words."""
+        return KnownSentences(lambda sentence: self.matchers.embedder.encode_texts([sentence])[0])
+
+    @cached_property
+    def prepared_texts(self) -> KnownSentences[PreparedText]:
+        """Sentence -> what the pair scorer makes of it."""
+        return KnownSentences(lambda sentence: self.scorer.prepare_texts([sentence])[0])
 
     @property
     def identity(self) -> Identity:
@@ -102,7 +114,7 @@ def load_sight(parts: Path | None, reads: bool = True) -> Sight:
         return Sight(None, "REC_PARTS_DIR is not set")
     try:
         return Sight(assemble(parts, Choices(with_text=reads)), None)
-    except (PartError, ValueError) as error:
+    except (PartError, ValueError, ImportError) as error:
         return Sight(None, str(error))
 
 
@@ -128,7 +140,7 @@ def pair_scores_of(networks: Networks, library: Library) -> Callable[[str], Pair
     """Sentence -> the pair scorer's scores of covers of a library."""
 
     def of_sentence(sentence: str) -> PairScores:
-        text = networks.scorer.prepare_texts([sentence])
+        text = [networks.prepared_texts.of(sentence)]
 
         def scores(rows: np.ndarray) -> np.ndarray:
             images = prepared_images([library.prepared(row) for row in rows.tolist()])

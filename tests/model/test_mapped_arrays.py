@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
-from safetensors.numpy import save, save_file
+from safetensors.numpy import load_file, save, save_file
 
-from model.mapped_arrays import map_arrays
+from model.mapped_arrays import create_arrays, map_arrays
 
 ARRAYS = st.dictionaries(
     st.text(min_size=1, max_size=8).filter(lambda name: name != "__metadata__"),
@@ -88,7 +88,7 @@ def test_a_file_that_ends_too_early_is_refused(tmp_path, content):
 READER = """
 import re, sys
 from pathlib import Path
-from model.mapped_arrays import map_arrays
+from model.mapped_arrays import create_arrays, map_arrays
 array = map_arrays(Path(sys.argv[1]))["vectors"]
 array.sum()
 sys.stdout.write("read\\n")
@@ -121,3 +121,18 @@ def test_two_processes_share_the_bytes(tmp_path):
     assert sizes_kib["Pss"] <= 0.6 * sizes_kib["Rss"]
     # Dirty are pages that the writer has not brought to disk yet.
     assert sizes_kib["Shared_Clean"] + sizes_kib["Shared_Dirty"] == sizes_kib["Rss"]
+
+
+def test_a_file_that_is_filled_in_place_is_a_safetensors_file(tmp_path):
+    path = tmp_path / "new.safetensors"
+    created = create_arrays(path, {"a": ((3, 2), "F16"), "b": ((4,), "I64"), "c": ((0, 5), "F32")})
+    created["a"][1] = [1.5, -2]
+    created["b"][:] = np.arange(4)
+    for array in created.values():
+        array.flush()
+    for found in (map_arrays(path), load_file(path)):
+        np.testing.assert_array_equal(found["a"], np.array([[0, 0], [1.5, -2], [0, 0]], np.float16))
+        np.testing.assert_array_equal(found["b"], np.arange(4))
+        assert found["c"].shape == (0, 5)
+    with pytest.raises(FileExistsError):
+        create_arrays(path, {"a": ((1,), "F32")})

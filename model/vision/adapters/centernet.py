@@ -1,7 +1,6 @@
 """CenterNet: 80 classes of things found in an image."""
 
 import math
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from model.vision.boxes import suppress
 from model.vision.image import Image
+from model.vision.last_answer import LastAnswer
 from model.vision.onnx_part import OnnxPart
 from model.vision.part import PartError, PartInfo
 from model.vision.resizing import letterboxed
@@ -34,10 +34,7 @@ class Detections:
 
 
 class CenterNet:
-    """A detector of CenterNet's kind: outputs detections (x0 y0 x1 y1 in input pixels, score, class) and heatmap.
-
-    Several parts ask about one image one after the other: the last answer of a thread is kept.
-    """
+    """A detector of CenterNet's kind: outputs detections (x0 y0 x1 y1 in input pixels, score, class) and heatmap."""
 
     def __init__(self, manifest_path: Path, *, min_score: float = 0.05, threads: int = 1) -> None:
         self._network = OnnxPart(manifest_path, KIND, SHAPES, threads=threads)
@@ -47,15 +44,11 @@ class CenterNet:
             raise PartError("bad_manifest", f"expected {expected} labels, one for each class, got {got}")
         self.info: PartInfo = self._network.manifest.info()
         self._min_score = min_score
-        self._last = threading.local()
+        self._last = LastAnswer(self._detect)
 
     def detect(self, image: Image) -> Detections:
         """What is in the image with at least the minimum score; a class's overlapping boxes are one."""
-        kept: tuple[str, Detections] | None = getattr(self._last, "answer", None)
-        if kept is None or kept[0] != image.sha256:
-            kept = (image.sha256, self._detect(image))
-            self._last.answer = kept
-        return kept[1]
+        return self._last.of(image)
 
     def _detect(self, image: Image) -> Detections:
         spec = self._network.input

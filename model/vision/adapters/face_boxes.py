@@ -23,8 +23,11 @@ class FaceBoxes:
 
     def __init__(self, manifest_path: Path) -> None:
         manifest, path = read_part(manifest_path, KIND)
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-        from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
+        try:
+            from mediapipe.tasks.python.core.base_options import BaseOptions
+            from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
+        except ImportError as error:
+            raise PartError("missing_package", f"expected the package mediapipe for {path.name}, got {error}") from None
 
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=path.read_bytes()),

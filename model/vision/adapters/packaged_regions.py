@@ -9,7 +9,7 @@ from model.vision.adapters.centernet import CenterNet
 from model.vision.boxes import grid_cells
 from model.vision.image import Image
 from model.vision.labels import GRID_CELL
-from model.vision.part import PartInfo
+from model.vision.part import PartInfo, combined_sha256
 from model.vision.proposals import Proposal, Proposer
 from model.vision.regions import Regions
 
@@ -26,14 +26,14 @@ class PackagedRegions:
     ) -> None:
         self._backbone, self._detector, self._others = backbone, detector, tuple(others)
         self._crop_side = check_side(crop_side)
-        boxes_from = [part.info.name for part in (detector, *others) if part is not None]
-        name = f"{backbone.info.name}-r{COUNT}-{crop_side}-{'+'.join(boxes_from or ['grid'])}"
+        boxes_from = [part.info for part in (detector, *others) if part is not None]
+        names = "+".join([info.name for info in boxes_from] or ["grid"])
         self.info = PartInfo(
             kind="regions",
-            name=name,
+            name=f"{backbone.info.name}-r{COUNT}-{crop_side}-{names}",
             dim=backbone.info.dim,
             label_space=detector.info.label_space if detector else "",
-            sha256=backbone.info.sha256,
+            sha256=combined_sha256(backbone.info, *boxes_from),
             licence=backbone.info.licence,
         )
 

@@ -7,7 +7,7 @@ from model.vision.adapters.person_mask import PersonMask
 from model.vision.boxes import areas
 from model.vision.image import Image
 from model.vision.labels import COCO80
-from model.vision.part import PartError, PartInfo
+from model.vision.part import PartError, PartInfo, combined_sha256
 from model.vision.segmentation import CLASSES, MAP_SIDE, NO_CLASS, SEMANTIC_SIDE, STUFF_CLASSES, SegmentMap
 
 # A box that is at least this sure is painted and counts as present.
@@ -23,8 +23,9 @@ class PackagedSegments:
         if detector.labels != COCO80:
             raise PartError("bad_manifest", "expected a detector with COCO's 80 labels in their order")
         self._detector, self._mask = detector, mask
-        name = f"boxes+{mask.info.name}" if mask else "boxes"
-        self.info = PartInfo("segments", name, label_space="coco80", sha256=detector.info.sha256)
+        infos = [detector.info] if mask is None else [detector.info, mask.info]
+        name = "+".join(["boxes", *(info.name for info in infos[1:])])
+        self.info = PartInfo("segments", name, label_space="coco80", sha256=combined_sha256(*infos))
 
     def segment(self, image: Image) -> SegmentMap:
         """Large boxes first, smaller ones over them."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.vision.features import ImageFeatures, check_feature_space
+from model.vision.features import ImageFeatures, UnknownImageError, check_feature_space
 from model.vision.image import Image
 from model.vision.part import PartError
 from model.vision.regions import Regions
@@ -58,7 +58,9 @@ class Precomputed:
         return list(self._row)
 
     def describe(self, name: str, image: Image) -> ImageFeatures:
-        """What the folder holds of the image with this id; KeyError where it holds nothing."""
+        """What the folder holds of the image with this id; UnknownImageError where it holds nothing."""
+        if name not in self._row:
+            raise UnknownImageError(name)
         row = self._row[name]
         vectors = self._arrays["ims"][row] if "ims" in self._arrays else self._own_vectors(name)
         count = len(vectors)

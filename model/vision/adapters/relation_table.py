@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.vision.features import ImageFeatures
+from model.vision.features import ImageFeatures, UnknownImageError
 from model.vision.part import PartError, PartInfo, read_part
 from model.vision.relations import Relations
 
@@ -39,10 +39,12 @@ class RelationTable:
         return f"{names}.{self.info.name}/{version}"
 
     def add(self, name: str, features: ImageFeatures) -> ImageFeatures:
-        """The features with this image's relations; KeyError where the table has no such image.
+        """The features with this image's relations; UnknownImageError where the table has no such image.
 
         Raises ValueError where a row speaks of a region that the image does not have.
         """
+        if name not in self._rows:
+            raise UnknownImageError(name)
         count = len(features.regions.labels) if features.regions is not None else 0
         rows = sorted(self._rows[name], key=lambda row: -row[3])
         for subject, _, other, _ in rows:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from model.vision.image import Image
+from model.vision.last_answer import LastAnswer
 from model.vision.part import PartError, PartInfo, read_part
 from model.vision.text import Quad, TextLine
 
@@ -26,7 +27,10 @@ class RapidTextReader:
         if len(manifest.files) != 1:
             raise PartError("bad_manifest", f"expected one more file that reads lines, got {sorted(manifest.files)}")
         (reader,) = manifest.files
-        from rapidocr import RapidOCR
+        try:
+            from rapidocr import RapidOCR
+        except ImportError as error:
+            raise PartError("missing_package", f"expected the package rapidocr for {path.name}, got {error}") from None
 
         settings = {
             **{"Det.model_path": str(path), "Rec.model_path": str(manifest_path.parent / reader)},
@@ -40,11 +44,15 @@ class RapidTextReader:
         except Exception as error:
             raise PartError("bad_network", f"expected networks that find and read text, got {error}") from None
         self.info: PartInfo = manifest.info()
+        self._last = LastAnswer(self._read)
         # A call writes its options into the reader: one image at a time.
         self._lock = threading.Lock()
 
     def read(self, image: Image) -> list[TextLine]:
         """From top to bottom, then from left to right."""
+        return list(self._last.of(image))
+
+    def _read(self, image: Image) -> list[TextLine]:
         from rapidocr.utils.output import RapidOCROutput
 
         with self._lock:

@@ -1,13 +1,12 @@
 """Train the relation head: python -m model.vision.relation_head.train --config F --data-dir D --out DIR.
 
 Boxes and classes are given; the head learns which predicate people chose for a pair. OUT gets the weights, report.json
-with the figures on VRD's test images, and part.json, the description that `model.vision.parts prepare` makes a part of.
+with the figures on VRD's test images, and a description; `model.vision.parts prepare` makes a part of them.
 """
 
 import argparse
 import dataclasses
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from model.vision.relation_head.data import RelationData, Triplets, load_vrd
 from model.vision.relation_head.network import RelationHead
 from model.vision.relation_head.ranking import report, top_hits
 from model.vision.word_vectors import word_vectors
-
-logger = logging.getLogger(__name__)
 
 DESCRIPTION = "description.json"
 REPORT = "report.json"
@@ -96,7 +93,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run was stopped")
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = load_config(options.config)
     data = load_vrd(options.data_dir, config.validation_share, config.seed)
     out = train(config, data, word_vectors(data.vocabulary.classes), options.out, resume=options.resume)

@@ -12,6 +12,8 @@ from model.vision.segmentation import NO_CLASS, STUFF_CLASSES
 from tests.model.vision.tiny_parts import detector_part, mask_part
 
 pytest.importorskip("pycocotools", reason="the extra `bench` is not installed")
+# The library's own arrays do not know a keyword of NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 CAT, PERSON = COCO80.index("cat"), COCO80.index("person")
 
 

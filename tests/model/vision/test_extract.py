@@ -1,13 +1,16 @@
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from model.vision.extract import main
+from model.vision.assembly import Choices, assemble
+from model.vision.extract import Source, extract, main
 from model.vision.feature_store import FeatureStore, feature_spaces
-from tests.model.vision.tiny_parts import backbone_part, detector_part, write_part
+from tests.model.vision.tiny_parts import Reader, backbone_part, detector_part, write_part
 
 SIDES = ["--crop-side", "32", "--grid-side", "64"]
 
@@ -106,3 +109,16 @@ def test_a_broken_part_ends_the_run_with_its_reason(tmp_path: Path, parts: Path,
     assert run(images, tmp_path / "store", "--parts", str(parts)) == 2
     assert "hash_mismatch" in capsys.readouterr().err
     assert not (tmp_path / "store").exists()
+
+
+def test_text_is_added_to_records_that_lack_it(tmp_path: Path, parts: Path, images: Path) -> None:
+    with closing(assemble(parts, Choices(32, 64))) as front_end:
+        silent, reading = Source.of_front_end(front_end), Source.of_front_end(replace(front_end, text=Reader()))
+    paths = sorted(images.glob("*.png"))
+    assert extract(paths, silent, tmp_path / "store").new == 1
+    assert extract(paths, reading, tmp_path / "store").new == 1
+    assert extract(paths, reading, tmp_path / "store").new == 0
+    store = FeatureStore(tmp_path / "store", silent.feature_space)
+    texts = store.get(next(iter(store))).texts
+    assert texts is not None
+    assert [line.text for line in texts] == ["ABBA"]

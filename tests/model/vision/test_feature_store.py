@@ -14,6 +14,7 @@ from model.vision.segmentation import NO_CLASS, SegmentMap
 from model.vision.text import TextLine
 
 SPACE = "tiny-r36/v1"
+HASHES = {"regions": "5a" * 32}
 PARTS = {"regions": "tiny-r36", "labels": "coco80"}
 NAME = "0f" * 32
 
@@ -46,7 +47,7 @@ def full_features(sha256: str = NAME) -> ImageFeatures:
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
     made = FeatureStore(tmp_path, SPACE)
-    made.create(PARTS)
+    made.create(PARTS, HASHES)
     return made
 
 
@@ -110,7 +111,7 @@ def test_a_store_lists_what_it_has(store: FeatureStore, tmp_path: Path) -> None:
 def test_features_of_two_spaces_never_meet(store: FeatureStore, tmp_path: Path) -> None:
     store.put(full_features())
     other = FeatureStore(tmp_path, "tiny-r36-other/v1")
-    other.create({"regions": "tiny-r36-other"})
+    other.create({"regions": "tiny-r36-other"}, HASHES)
     with pytest.raises(FeatureSpaceError, match="tiny-r36-other/v1, got tiny-r36/v1"):
         other.put(full_features())
     assert NAME not in other
@@ -120,9 +121,11 @@ def test_features_of_two_spaces_never_meet(store: FeatureStore, tmp_path: Path) 
 
 
 def test_a_space_of_other_parts_is_refused(store: FeatureStore) -> None:
-    store.create(PARTS)
+    store.create(PARTS, HASHES)
     with pytest.raises(FeatureSpaceError):
-        store.create(PARTS | {"labels": "vg1600"})
+        store.create(PARTS | {"labels": "vg1600"}, HASHES)
+    with pytest.raises(FeatureSpaceError, match="sha256"):
+        store.create(PARTS, {"regions": "6b" * 32})
 
 
 @pytest.mark.parametrize("name", ["", "no version", "a/b/v1", "../v1", "tiny/v", "tiny/v1/"])
@@ -147,7 +150,7 @@ def test_a_writer_that_died_leaves_nothing_that_is_read(store: FeatureStore) -> 
     (incoming / f"{NAME}.safetensors").write_bytes(b"torn")
     assert NAME not in store
     assert len(store) == 0
-    store.create(PARTS)
+    store.create(PARTS, HASHES)
     assert not incoming.exists()
 
 
@@ -170,3 +173,10 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         replace(good.relations, triples=np.array([[0, 2, 1], [0, 0, 1]]))
     with pytest.raises(ValueError, match="grid"):
         replace(good, grid=np.zeros((8, 9)))
+
+
+def test_numbers_that_half_precision_lacks_are_refused(store: FeatureStore) -> None:
+    for value in (1e6, np.nan, np.inf):
+        with pytest.raises(ValueError, match="finite numbers that float16 can hold in grid"):
+            store.put(ImageFeatures(NAME, SPACE, PARTS, grid=np.full((1, 2, 2), value, np.float32)))
+    assert NAME not in store

@@ -6,13 +6,12 @@ import pytest
 
 from model.vision.assembly import Choices, assemble
 from model.vision.front_end import FrontEnd
-from model.vision.image import Image
 from model.vision.labels import PANOPTIC133
 from model.vision.part import PartError, PartInfo
 from model.vision.regions import Regions
 from model.vision.relations import Relations
-from model.vision.text import TextLine
 from tests.model.vision.tiny_parts import (
+    Reader,
     backbone_part,
     bottomup_part,
     detector_part,
@@ -23,13 +22,6 @@ from tests.model.vision.tiny_parts import (
 
 ROWS = np.array([[0, 0, 32, 32, 0.9, 0], [32, 32, 64, 64, 0.8, 15]])
 CHOICES = Choices(crop_side=32, grid_side=64)
-
-
-class Reader:
-    info = PartInfo("text-reader", "tiny-reader")
-
-    def read(self, _image: Image) -> list[TextLine]:
-        return [TextLine("ABBA", 0.9, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))]
 
 
 class Relater:

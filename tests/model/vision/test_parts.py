@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from model.vision.adapters.backbone import Backbone
-from model.vision.assembly import assemble
+from model.vision.assembly import Choices, assemble
 from model.vision.conversion import read_weights
-from model.vision.image import read_image
+from model.vision.image import Image, read_image
 from model.vision.labels import COCO80
 from model.vision.parts import main
 from tests.model.vision.real_parts import media_folder, needs_mediapipe
@@ -74,6 +76,18 @@ def test_a_face_on_a_photograph_becomes_a_region(parts: Path) -> None:
     x0, y0, x1, y1 = regions.boxes[0]
     assert 0 <= x0 < x1 <= 1
     assert 0 <= y0 < y1 <= 1
+
+
+def test_text_becomes_regions_of_another_space_where_asked_for(parts: Path) -> None:
+    canvas = Pillow.new("RGB", (400, 200), "white")
+    ImageDraw.Draw(canvas).text((20, 10), "FIRST", fill="black", font=ImageFont.load_default(size=40))
+    image = Image(np.asarray(canvas), "0" * 64, "image/png")
+    with closing(assemble(parts, Choices(with_text=True, text_boxes=True))) as front_end:
+        found = front_end.describe(image)
+    assert found.feature_space == "effnet-lite0-r36-128-face+ppocrv6-480.effnet-lite0-g320/v1"
+    assert found.regions is not None
+    assert (found.regions.labels[0], found.regions.sources[:2]) == ("text", ("text", "grid"))
+    assert [line.text for line in found.texts or ()] == ["FIRST"]
 
 
 def test_photographs_are_described_by_the_packaged_networks(tmp_path: Path) -> None:

@@ -41,13 +41,6 @@ def test_boxes_are_shares_of_the_image_and_not_of_its_letterbox(tmp_path: Path, 
     assert (found.heatmap == 1).all()
 
 
-def test_the_same_image_is_looked_at_once(tmp_path: Path) -> None:
-    detector = CenterNet(detector_part(tmp_path, ROWS))
-    first = detector.detect(solid_image(name="a"))
-    assert detector.detect(solid_image(name="a")) is first
-    assert detector.detect(solid_image(name="b")) is not first
-
-
 def test_other_shapes_and_labels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PartError, match=r"expected detections as \[1, None, 6\], got \[1, 6, 5\]"):
         CenterNet(detector_part(tmp_path, ROWS[:, :5]))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from model.vision.adapters.precomputed import Precomputed
+from model.vision.features import UnknownImageError
 from model.vision.part import PartError
 from tests.model.vision.tiny_parts import solid_image
 
@@ -47,7 +48,7 @@ def test_an_image_gets_its_own_row(tmp_path: Path, arrays: dict) -> None:
     np.testing.assert_array_equal(features.segments.present, arrays["cat_onehots"][1])
     assert features.segments.has_stuff
     assert features.image_size == (50, 40)
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownImageError):
         precomputed.describe("d", solid_image())
 
 

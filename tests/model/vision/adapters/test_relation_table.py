@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from model.vision.adapters.relation_table import RelationTable
-from model.vision.features import ImageFeatures
+from model.vision.features import ImageFeatures, UnknownImageError
 from model.vision.part import PartError
 from model.vision.regions import Regions
 from tests.model.vision.tiny_parts import write_part
@@ -37,7 +37,7 @@ def test_an_image_without_relations_is_not_an_unknown_one(tmp_path: Path) -> Non
     empty = table(tmp_path).add("empty", features()).relations
     assert empty is not None
     assert empty.triples.shape == (0, 3)
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownImageError):
         table(tmp_path).add("nobody", features())
 
 
