@@ -61,7 +61,7 @@ max-examples = {EXAMPLES_PER_OPERATION}
 database = "none"
 deterministic = true
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "415", "422"]
+expected-statuses = ["2xx", "404", "409", "415", "422"]
 [checks.negative_data_rejection]
 expected-statuses = ["400", "404", "405", "413", "415", "422"]
 """
