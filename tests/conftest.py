@@ -13,6 +13,7 @@ from model.climber_pilot.export import export_release
 from model.climber_pilot.train import train
 from model.datasets.registry import load_dataset
 from tests.model.climber_pilot.worlds import small_config
+from tests.model.face_description.tiny import tiny_release
 
 torch.set_num_threads(1)
 
@@ -39,3 +40,9 @@ def release_root(music_checkpoint, tmp_path_factory):
     root = tmp_path_factory.mktemp("releases")
     export_release(music_checkpoint, root)
     return root
+
+
+@pytest.fixture(scope="session")
+def description_root(tmp_path_factory):
+    """A folder of releases whose current one describes faces with random weights; its graphs take long to export."""
+    return tiny_release(tmp_path_factory.mktemp("descriptions"), thresholds=0.2)

@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 # Never sent as it is: only what is made from it has a cause.
 ABSTRACT_ERRORS = {"unavailable", "not_configured"}
+# A process serves what it has a root of.
+ROOTS = ("release_root", "artwork_root", "faces_root", "cover_faces_root", "face_description_root")
 
 
 def section(title: str) -> str:
@@ -116,7 +118,7 @@ def test_every_metric_is_listed_with_its_kind() -> None:
 
 def test_every_route_is_listed(tmp_path: Path) -> None:
     # The document leaves out what a process was not told to do.
-    roots = dict.fromkeys(("release_root", "artwork_root", "faces_root", "cover_faces_root"), tmp_path)
+    roots = dict.fromkeys(ROOTS, tmp_path)
     paths = create_app(Settings(**roots, listener_faces=True)).openapi()["paths"]
     expected = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {(row[0], code(row[1])) for row in table("Asking")} == expected

@@ -7,6 +7,8 @@ BEYOND_SCHEMA = {
     *("unknown_attribute", "unknown_value", "contradictory_condition"),
     *("reserved", "not_an_image", "truncated", "too_small", "no_words"),
     *("quota_exceeds_k", "quota_in_groups", "time_in_future", "columns_differ", "missing", "repeated_item"),
+    *("empty_box", "box_and_region", "outside_face", "box_too_small", "no_face", "unknown_face"),
+    *("not_a_turn", "another_image"),
 }
 
 

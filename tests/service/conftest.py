@@ -3,8 +3,10 @@
 import pytest
 
 from service.artwork import networks
+from service.descriptions import desk
 from tests.model.hand_pose.made_hands import small_release
 from tests.service.artwork.tiny import tiny_front_end, tiny_matchers, tiny_settings, write_tiny_root
+from tests.service.descriptions.finder import NO_FACE, SMALL_FACE, TWO_FACES, DrawnFinder, picture
 from tests.service.faces.serving_faces import cover_faces_root, face_settings, faces, faces_root, squares  # noqa: F401
 from tests.service.running import RedisServer, serving, settings_for, wait_until
 
@@ -75,3 +77,37 @@ def own_covers(artwork_settings, artwork_root):
     """A running service that a test may add to."""
     with serving(artwork_settings(artwork_root)) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def cover_folder(tmp_path_factory):
+    """Pictures of covers, and one beside them that nobody may have."""
+    folder = tmp_path_factory.mktemp("covers")
+    for name, content in (
+        ("blue", picture()),
+        ("nobody", picture(NO_FACE)),
+        ("small", picture(SMALL_FACE)),
+        ("two", picture(TWO_FACES)),
+        ("broken", b"\xff\xd8\xff" + b"0" * 50),
+    ):
+        (folder / f"{name}.png").write_bytes(content)
+    (folder.parent / "secret.png").write_bytes(picture())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def describing(description_root, cover_folder, redis_server, tmp_path_factory):
+    """A running service that describes faces and does nothing else; its finder knows the pictures by their width."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk, "FaceLandmarker", DrawnFinder)
+        settings = settings_for(
+            tmp_path_factory.mktemp("no-recommender"),
+            redis_server.url,
+            face_description_root=description_root,
+            cover_images=cover_folder,
+            max_image_bytes=400_000,
+            listener_faces=True,
+        )
+        with serving(settings, ready=False) as service:
+            wait_until(lambda: service.client.get("/faces/regions", params={"cover": "blue"}).status_code == 200)
+            yield service

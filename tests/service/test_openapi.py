@@ -62,7 +62,7 @@ max-examples = {EXAMPLES_PER_OPERATION}
 database = "none"
 deterministic = true
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "415", "422"]
+expected-statuses = ["2xx", "404", "409", "415", "422"]
 # A posted item is not there before the sidecar has made a release with it.
 [checks.ensure_resource_availability]
 enabled = false
@@ -80,6 +80,10 @@ def test_nothing_outside_of_the_document_happens_with_covers(own_covers, tmp_pat
     check_document(own_covers, tmp_path)
 
 
+def test_nothing_outside_of_the_document_happens_with_descriptions(describing, tmp_path):
+    check_document(describing, tmp_path, "--include-path-regex", "^/faces/(describe|regions)$")
+
+
 def test_every_example_about_covers_runs(covers):
     paths = covers.client.get("/openapi.json").json()["paths"]
     examples = paths["/artwork/search"]["post"]["requestBody"]["content"]["application/json"]["examples"]
@@ -89,10 +93,10 @@ def test_every_example_about_covers_runs(covers):
     assert covers.client.get(f"/artwork/{artwork_id}").status_code == 200
 
 
-def check_document(running, tmp_path):
+def check_document(running, tmp_path, *options):
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml")]
-    command += ["run", f"{running.base_url}/openapi.json", "--no-color"]
+    command += ["run", f"{running.base_url}/openapi.json", "--no-color", *options]
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.service.beyond_schema", "PYTHONPATH": os.getcwd()}
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert finished.returncode == 0, finished.stdout + finished.stderr

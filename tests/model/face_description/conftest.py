@@ -1,11 +1,6 @@
 import pytest
 
-from tests.model.face_description.tiny import made_up_faces, tiny_release
-
-
-@pytest.fixture(scope="session")
-def description_root(tmp_path_factory):
-    return tiny_release(tmp_path_factory.mktemp("descriptions"))
+from tests.model.face_description.tiny import made_up_faces
 
 
 @pytest.fixture(scope="session")

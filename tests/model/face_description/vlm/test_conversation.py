@@ -1,13 +1,14 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from model.face_description.grammar import describe, words, written
 from model.face_description.vlm.conversation import expected_answer, opening, read_answer
 from tests.model.face_description.test_grammar import speaking
 
 
+@settings(deadline=None)
 @given(speaking)
 def test_an_expected_answer_is_read_back(labels) -> None:
     text = written(words(describe(labels, "mouth", random.Random(0))))
