@@ -10,7 +10,7 @@ import torch
 
 from model.item_map import ItemMap, lay_out
 from service.errors import MapNotReadyError
-from service.map_sources import MapSource, Space
+from service.map_sources import Entry, MapSource, Space
 from service.release_loader import courtesy
 from service.settings import Settings
 
@@ -32,10 +32,15 @@ class Region:
 
 @dataclass(frozen=True)
 class LaidOut:
-    """A finished map. regions: of each entry the index of its region."""
+    """A finished map. region_of: of each entry the index of its region.
 
-    source: MapSource
+    Nothing of the source: a map must not keep a release in memory that was replaced.
+    """
+
+    release_id: str
+    space: Space
     items: ItemMap
+    entries: tuple[Entry, ...]
     region_of: np.ndarray
     regions: tuple[Region, ...]
 
@@ -69,7 +74,9 @@ class ItemMaps:
             items = lay_out(*source.vectors(self._most))
             cells = np.minimum((items.places * REGIONS).astype(np.int64), REGIONS - 1)
             region_of = cells[:, 0] * REGIONS + cells[:, 1]
-            return LaidOut(source, items, region_of, _regions(source, items.rows, region_of))
+            entries = tuple(map(source.entry, items.rows.tolist()))
+            regions = _regions(source, items.rows, region_of)
+            return LaidOut(source.release_id, source.space, items, entries, region_of, regions)
 
 
 def _regions(source: MapSource, rows: np.ndarray, region_of: np.ndarray) -> tuple[Region, ...]:

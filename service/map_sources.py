@@ -13,6 +13,15 @@ from service.releases import ServedRelease
 Space = Literal["item_vectors", "cover_embeddings"]
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What lies on the map. artist: where it is known beside the attributes."""
+
+    item_id: str
+    title: str | None
+    artist: str | None = None
+
+
 class MapSource(Protocol):
     """What is laid out: entries of a release, the most telling first, with vectors in which near is alike."""
 
@@ -24,18 +33,14 @@ class MapSource(Protocol):
     def space(self) -> Space:
         """What the vectors are of."""
 
-    @property
-    def catalogue(self) -> Catalogue:
-        """The entries: ids and titles."""
-
     def vectors(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Vectors [M, D] of at most `most` entries, and their catalogue rows [M]."""
 
-    def artist(self, row: int) -> str | None:
-        """Whose it is, where that is known beside the attributes."""
+    def entry(self, row: int) -> Entry:
+        """What is told of one."""
 
     def values(self, row: int) -> list[tuple[str, str]]:
-        """The attribute values of an entry that may name a region."""
+        """The attribute values of one that may name a region."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +55,19 @@ class RecommenderItems:
         """Of the recommender."""
         return self.served.release_id
 
-    @property
-    def catalogue(self) -> Catalogue:
-        """Of the recommender."""
-        return self.served.catalogue
-
     def vectors(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Those of the most popular items."""
         retriever = self.served.retriever
         rows = np.argsort(-retriever.popularity, kind="stable")[:most]
         return np.asarray(retriever.vectors)[rows], rows
 
-    def artist(self, row: int) -> str | None:  # noqa: ARG002  # a catalogue of items knows artists as attributes
-        """None."""
-        return None
+    def entry(self, row: int) -> Entry:
+        """Without an artist: a catalogue of items knows artists as attributes."""
+        return Entry(self.served.catalogue.item_ids[row], self.served.catalogue.titles[row])
 
     def values(self, row: int) -> list[tuple[str, str]]:
         """All that are known."""
-        return _values(self.catalogue, row)
+        return _values(self.served.catalogue, row)
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,6 @@ class ReleaseCovers:
     covers: Segment
     space: Space = "cover_embeddings"
 
-    @property
-    def catalogue(self) -> Catalogue:
-        """Of the release."""
-        return self.covers.catalogue
-
     def vectors(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """One cover for each picture, in the order of the pictures' hashes.
 
@@ -97,13 +92,13 @@ class ReleaseCovers:
         rows = np.array([first[picture] for picture in sorted(first)[:most]], dtype=np.int64)
         return np.asarray(self.covers.vectors)[rows], rows
 
-    def artist(self, row: int) -> str | None:
-        """As the release tells it."""
-        return self.covers.artists[row]
+    def entry(self, row: int) -> Entry:
+        """Under its artwork_id."""
+        return Entry(self.covers.catalogue.item_ids[row], self.covers.catalogue.titles[row], self.covers.artists[row])
 
     def values(self, row: int) -> list[tuple[str, str]]:
         """All but the style: its names are hashes, which tell a reader nothing."""
-        return [pair for pair in _values(self.catalogue, row) if pair[0] != STYLE]
+        return [pair for pair in _values(self.covers.catalogue, row) if pair[0] != STYLE]
 
 
 def _values(catalogue: Catalogue, row: int) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from service.assembly import Service, service_of
-from service.item_maps import LaidOut, Region
+from service.item_maps import Region
 from service.map_sources import MapSource, RecommenderItems, ReleaseCovers, Space
 from service.openapi import problems
 
@@ -91,18 +91,18 @@ async def read_map(
     laid_out = await service.maps.of(_source(service, space))
     count = min(limit, len(laid_out.items.rows))
     listed = zip(
-        laid_out.items.rows[:count].tolist(),
+        laid_out.entries[:count],
         np.round(laid_out.items.places[:count], 6).tolist(),
         laid_out.region_of[:count].tolist(),
         strict=True,
     )
     answer = MapAnswer(
         layout=laid_out.items.version,
-        release=laid_out.source.release_id,
-        space=laid_out.source.space,
+        release=laid_out.release_id,
+        space=laid_out.space,
         spaces=_spaces(service),
         total_items=len(laid_out.items.rows),
-        items=[MapItem(*_told(laid_out, row), x, y, region) for row, (x, y), region in listed],
+        items=[MapItem(one.item_id, one.title, one.artist, x, y, region) for one, (x, y), region in listed],
         regions=list(laid_out.regions),
     )
     return Response(orjson.dumps(answer), media_type="application/json")
@@ -127,19 +127,13 @@ async def nearest_on_map(
     entries, distances = laid_out.items.nearest((x, y), k)
     items = []
     for entry, distance in zip(entries.tolist(), distances.tolist(), strict=True):
-        row = int(laid_out.items.rows[entry])
+        one = laid_out.entries[entry]
         place_x, place_y = laid_out.items.places[entry].tolist()
         region = laid_out.regions[laid_out.region_of[entry]].name
         reason = f"{distance:.3f} of the map's width away" + (f", among {region}" if region else "")
-        items.append(NearItem(*_told(laid_out, row), place_x, place_y, round(distance, 6), reason))
-    answer = NearestAnswer(laid_out.items.version, laid_out.source.release_id, laid_out.source.space, items)
+        items.append(NearItem(one.item_id, one.title, one.artist, place_x, place_y, round(distance, 6), reason))
+    answer = NearestAnswer(laid_out.items.version, laid_out.release_id, laid_out.space, items)
     return Response(orjson.dumps(answer), media_type="application/json")
-
-
-def _told(laid_out: LaidOut, row: int) -> tuple[str, str | None, str | None]:
-    """Id, title and artist."""
-    source = laid_out.source
-    return source.catalogue.item_ids[row], source.catalogue.titles[row], source.artist(row)
 
 
 def _spaces(service: Service) -> list[Asked]:

@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import threading
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -43,8 +45,17 @@ def test_each_space_keeps_its_map_until_its_release_changes(running, maps):
     assert again_items is first_items
     assert again is first
     assert second is not first
-    assert (first.source.release_id, second.source.release_id) == ("first", "second")
+    assert (first.release_id, second.release_id) == ("first", "second")
     assert first.items.version != second.items.version
+
+
+def test_a_map_keeps_no_release_in_memory(maps):
+    source = ReleaseCovers("replaced", made_up_library(30).base)
+    watched = weakref.ref(source.covers)
+    asyncio.run(maps.of(source))
+    del source
+    gc.collect()
+    assert watched() is None
 
 
 def test_a_map_is_made_off_the_event_loop(maps):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from model.artwork.segment import Segment
-from service.map_sources import RecommenderItems, ReleaseCovers
+from service.map_sources import Entry, RecommenderItems, ReleaseCovers
 from tests.model.artwork.libraries import made_up_covers, replaced
 
 
@@ -29,10 +29,11 @@ def test_fewer_covers_are_the_first_of_more():
 
 def test_a_cover_tells_its_artist_and_what_may_name_its_region():
     source = covers_with_copies()
-    assert (source.artist(3), source.artist(4)) == ("Artist 3", None)
+    assert source.entry(3) == Entry("cover-3", "Album 3", "Artist 3")
+    assert source.entry(4) == Entry("cover-4", "Album 4", None)
     assert dict(source.values(4))["genre"] == "pop"
     assert "cover_style" not in dict(source.values(4))
-    assert "cover_style" in source.catalogue.describe(4)
+    assert "cover_style" in source.covers.catalogue.describe(4)
 
 
 def test_items_are_the_most_popular(running):
@@ -41,4 +42,4 @@ def test_items_are_the_most_popular(running):
     popularity = running.retriever.popularity
     assert popularity[rows].tolist() == sorted(popularity.tolist(), reverse=True)[:7]
     np.testing.assert_array_equal(vectors, np.asarray(running.retriever.vectors)[rows])
-    assert source.artist(0) is None
+    assert source.entry(3) == Entry(running.catalogue.item_ids[3], running.catalogue.titles[3], None)
