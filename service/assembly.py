@@ -120,7 +120,7 @@ class Service:
     def followers(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the requests until it is cancelled, of hands, faces and listeners."""
         return [
-            self.hands.follow(),
+            self.hands.releases.follow(),
             self.faces.readers.follow(),
             self.faces.covers.follow(),
             self.descriptions.describers.follow(),

@@ -27,7 +27,7 @@ ServiceError
 │   ├── StoreUnavailableError  503 history_store_unavailable
 │   │   └── StoreLateError     503 history_store_unavailable, it did not answer in time
 │   ├── HandsUnavailableError  503 hands_unavailable     no hand-pose release is set, or it was refused
-│   ├── MapNotReadyError       503 map_not_ready         the map of the release in force is being laid out
+│   ├── MapNotReadyError       503 map_not_ready         the release in force is being laid out
 │   └── OverloadedError        503 overloaded            more requests than permits
 └── InternalError              500 internal_error        nothing of the cause is told
 """
@@ -236,7 +236,7 @@ class HandsUnavailableError(UnavailableError):
 
 
 class MapNotReadyError(UnavailableError):
-    """The items of the release in force are being laid out."""
+    """The release in force is being laid out."""
 
     code, title = "map_not_ready", "Map not ready"
 

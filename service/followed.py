@@ -53,6 +53,16 @@ class Followed(Generic[Loaded]):
             raise NotReadyError(f"the {self._kind} release {'was refused' if self.refused else 'is being loaded'}")
         return self._served
 
+    @property
+    def configured(self) -> bool:
+        """Whether there is a root to follow."""
+        return self._root is not None
+
+    @property
+    def release_id(self) -> str | None:
+        """Of what is in force."""
+        return self._served_id
+
     async def follow(self) -> None:
         """Load what `current` names, and look at it again and again until cancelled."""
         while self._root is not None:

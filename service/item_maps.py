@@ -1,19 +1,17 @@
-"""ItemMaps: the items of a release laid out in the unit square, made once per release on a thread of its own."""
+"""ItemMaps: items or covers of a release laid out in the unit square, once per release, on a thread of its own."""
 
 import asyncio
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 import numpy as np
 import torch
 
-from model.catalogue import Catalogue
 from model.item_map import ItemMap, lay_out
 from service.errors import MapNotReadyError
+from service.map_sources import Entry, MapSource, Space
 from service.release_loader import courtesy
-from service.releases import ServedRelease
 from service.settings import Settings
 
 # Regions a side: large enough to hold a taste, small enough to be one.
@@ -21,50 +19,6 @@ REGIONS = 5
 # How often a value must be more frequent in a region than everywhere to name it.
 LEAST_LIFT = 1.2
 LONGEST_WAIT_S = 5
-Space = Literal["item_vectors", "cover_embeddings"]
-
-
-class MapSource(Protocol):
-    """What is laid out: a release's items, most popular first, with vectors in which near is alike."""
-
-    @property
-    def release_id(self) -> str:
-        """Of the release that the vectors belong to."""
-
-    @property
-    def space(self) -> Space:
-        """What the vectors are of."""
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """The items."""
-
-    def vectors(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Vectors [M, D] of at most `most` items, and their catalogue rows [M]."""
-
-
-@dataclass(frozen=True)
-class RecommenderItems:
-    """The items of the recommender by their vectors: near on the map is near in taste."""
-
-    served: ServedRelease
-    space: Space = "item_vectors"
-
-    @property
-    def release_id(self) -> str:
-        """Of the recommender."""
-        return self.served.release_id
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Of the recommender."""
-        return self.served.catalogue
-
-    def vectors(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the most popular items."""
-        retriever = self.served.retriever
-        rows = np.argsort(-retriever.popularity, kind="stable")[:most]
-        return np.asarray(retriever.vectors)[rows], rows
 
 
 @dataclass(frozen=True)
@@ -78,34 +32,38 @@ class Region:
 
 @dataclass(frozen=True)
 class LaidOut:
-    """A finished map. regions: of each entry the index of its region."""
+    """A finished map. region_of: of each entry the index of its region.
 
-    source: MapSource
+    Nothing of the source: a map must not keep a release in memory that was replaced.
+    """
+
+    release_id: str
+    space: Space
     items: ItemMap
+    entries: tuple[Entry, ...]
     region_of: np.ndarray
     regions: tuple[Region, ...]
 
 
 class ItemMaps:
-    """The map of the release in force; the first question begins it, and questions wait for it a little while."""
+    """The map of each space; the first question about a release begins it, and questions wait for it a little while."""
 
     def __init__(self, settings: Settings) -> None:
         self._most = settings.max_map_items
         self._executor = ThreadPoolExecutor(1, "map", initializer=torch.set_num_threads, initargs=(1,))
-        self._asked: tuple[Space, str] | None = None
-        self._future: Future[LaidOut] | None = None
+        self._begun: dict[Space, tuple[str, Future[LaidOut]]] = {}
 
     async def of(self, source: MapSource) -> LaidOut:
         """The map of a source; raises MapNotReadyError where it takes longer to lay out than a client should wait."""
-        asked = (source.space, source.release_id)
-        if self._future is None or self._asked != asked:
-            self._asked, self._future = asked, self._executor.submit(self._made, source)
+        begun = self._begun.get(source.space)
+        if begun is None or begun[0] != source.release_id:
+            begun = self._begun[source.space] = source.release_id, self._executor.submit(self._made, source)
         # Shielded: who leaves does not end it for the others.
-        waiting = asyncio.shield(asyncio.wrap_future(self._future))
+        waiting = asyncio.shield(asyncio.wrap_future(begun[1]))
         try:
             return await asyncio.wait_for(waiting, LONGEST_WAIT_S)
         except TimeoutError:
-            raise MapNotReadyError(f"the items of release {source.release_id} are being laid out") from None
+            raise MapNotReadyError(f"release {source.release_id} is being laid out") from None
 
     def close(self) -> None:
         """Let the thread end; what waits for it is dropped."""
@@ -116,13 +74,13 @@ class ItemMaps:
             items = lay_out(*source.vectors(self._most))
             cells = np.minimum((items.places * REGIONS).astype(np.int64), REGIONS - 1)
             region_of = cells[:, 0] * REGIONS + cells[:, 1]
-            return LaidOut(source, items, region_of, _regions(source.catalogue, items.rows, region_of))
+            entries = tuple(map(source.entry, items.rows.tolist()))
+            regions = _regions(source, items.rows, region_of)
+            return LaidOut(source.release_id, source.space, items, entries, region_of, regions)
 
 
-def _regions(catalogue: Catalogue, rows: np.ndarray, region_of: np.ndarray) -> tuple[Region, ...]:
-    values = [
-        [(name, value) for name, own in catalogue.describe(row).items() for value in own] for row in rows.tolist()
-    ]
+def _regions(source: MapSource, rows: np.ndarray, region_of: np.ndarray) -> tuple[Region, ...]:
+    values = [source.values(row) for row in rows.tolist()]
     everywhere = Counter(value for own in values for value in own)
     regions = []
     for number in range(REGIONS**2):

@@ -123,6 +123,7 @@ def complete(
     _limit_covers(schemas, settings)
     if covers is not None:
         _add_cover_examples(document["paths"], covers)
+    _limit_map(document["paths"], settings)
     for told, paths in (
         (settings.release_root, _RECOMMENDER_PATHS),
         (settings.artwork_root, _ARTWORK_PATHS),
@@ -144,6 +145,17 @@ def _limit_covers(schemas: dict[str, Any], settings: Settings) -> None:
             if form.get("type") == "integer":
                 form["maximum"] = settings.max_deadline_ms
     schemas[ArtworkSearchRequest.__name__]["properties"]["instructions"]["maxItems"] = settings.max_instructions
+
+
+def _limit_map(paths: dict[str, Any], settings: Settings) -> None:
+    """`space` takes what this process is told to serve."""
+    spaces = [name for name, root in (("covers", settings.artwork_root), ("items", settings.release_root)) if root]
+    for path in ("/artwork/map", "/artwork/map/nearest"):
+        for parameter in paths[path]["get"]["parameters"]:
+            if parameter["name"] == "space":
+                parameter["schema"] = {"type": "string", "enum": spaces}
+            elif parameter["name"] in ("x", "y"):
+                parameter["example"] = 0.5
 
 
 def _add_cover_examples(paths: dict[str, Any], covers: Library) -> None:
@@ -203,8 +215,6 @@ def _add_examples(paths: dict[str, Any], served: ServedRelease) -> None:
         ("/users/{user_id}/history", "delete", "ada"),
     ):
         paths[path][method]["parameters"][0]["example"] = value
-    for coordinate in paths["/artwork/map/nearest"]["get"]["parameters"][:2]:
-        coordinate["example"] = 0.5
 
 
 def _instructions(served: ServedRelease) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(25_000_000, ge=1024, description="told by the header, before decompression")
     hands_root: Path | None = Field(None, description="directory of hand-pose releases; unset: no hand control")
     hands_tracker_dir: Path | None = Field(None, description="files of a hand tracker for browsers; unset: no camera")
-    max_map_items: int = Field(4_000, ge=1, le=20_000, description="items laid out on the map, the most popular")
+    max_map_items: int = Field(4_000, ge=1, le=20_000, description="on the map: popular items, or a sample of covers")
 
     faces_root: Path | None = Field(None, description="releases of what reads action units; unset: no faces are read")
     cover_faces_root: Path | None = Field(None, description="releases of the faces on covers, from the batch")

@@ -75,6 +75,11 @@ class Segment:
         """Per row the picture that the cover shows: image_sha256 of the first that shows it."""
         return self._details["picture"]
 
+    @property
+    def artists(self) -> list[str | None]:
+        """Per row, None where unknown."""
+        return self._details["artist"]
+
     @cached_property
     def fingerprints(self) -> np.ndarray:
         """uint64 [V]."""

@@ -1,14 +1,15 @@
 """GET /health/live and /health/ready: for the one who starts, stops and routes to this process."""
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
 from service.artwork.releases import ArtworkReleases
-from service.assembly import service_of
+from service.assembly import Service, service_of
 from service.experiment import Arm
+from service.followed import Followed
 from service.openapi import problems
 from service.releases import Releases
 
@@ -63,13 +64,33 @@ class ReadyArtwork:
 
 
 @dataclass(frozen=True)
+class ReadyFollowed:
+    """A release that holds nothing up. release: in force; refused: why what `current` names is not."""
+
+    release: str | None
+    refused: str | None
+
+
+@dataclass(frozen=True)
+class ReadyBeside:
+    """What else the settings ask for; null where they do not."""
+
+    hands: ReadyFollowed | None
+    faces: ReadyFollowed | None
+    cover_faces: ReadyFollowed | None
+    face_description: ReadyFollowed | None
+
+
+@dataclass(frozen=True)
 class ReadyWithoutRecommender:
-    """Covers are served and nothing else, for REC_RELEASE_ROOT is not set."""
+    """Covers are served and nothing is recommended, for REC_RELEASE_ROOT is not set."""
 
     artwork: ReadyArtwork
+    beside: ReadyBeside
     status: Literal["ready"] = "ready"
 
 
+@dataclass(frozen=True)
 class ArmReady:
     """One arm of the experiment. release: that it answers from; missing: why it has none, so that control stands in."""
 
@@ -84,7 +105,7 @@ class Ready:
     """A release is loaded and warmed up; runtime is what reads histories, chosen from runtimes.
 
     kept: earlier releases that are loaded still, newest first; refused: a newer one that may not replace this one;
-    artwork: the covers, null where REC_ARTWORK_ROOT is not set.
+    artwork: the covers, null where REC_ARTWORK_ROOT is not set; beside: hands and faces.
     experiment: its name, arms: empty where there is none.
     """
 
@@ -98,6 +119,7 @@ class Ready:
     kept: list[str]
     refused: Refused | None
     artwork: ReadyArtwork | None
+    beside: ReadyBeside
     experiment: str | None
     arms: list[ArmReady]
     status: Literal["ready"] = "ready"
@@ -126,7 +148,7 @@ async def ready(request: Request) -> Response:
     alone = service.settings.release_root is None
     covers = _artwork(service.artwork.releases, alone)
     if alone and covers is not None:
-        return Response(orjson.dumps(ReadyWithoutRecommender(covers)), media_type="application/json")
+        return Response(orjson.dumps(ReadyWithoutRecommender(covers, _beside(service))), media_type="application/json")
     served = service.releases.served
     retriever, refused, experiment = served.retriever, service.releases.refused, service.settings.experiment
     document = Ready(
@@ -140,6 +162,7 @@ async def ready(request: Request) -> Response:
         service.releases.kept,
         None if refused is None else Refused(refused.release_id, refused.reason, refused.message),
         covers,
+        _beside(service),
         None if experiment is None else experiment.name,
         [_arm(arm, service.releases) for arm in experiment.arms] if experiment is not None else [],
     )
@@ -168,6 +191,19 @@ def _artwork(releases: ArtworkReleases, alone: bool) -> ReadyArtwork | None:
         served.networks.sight.blind,
         releases.refused,
     )
+
+
+def _beside(service: Service) -> ReadyBeside:
+    return ReadyBeside(
+        _followed(service.hands.releases),
+        _followed(service.faces.readers),
+        _followed(service.faces.covers),
+        _followed(service.descriptions.describers),
+    )
+
+
+def _followed(releases: Followed[Any]) -> ReadyFollowed | None:
+    return ReadyFollowed(releases.release_id, releases.refused) if releases.configured else None
 
 
 def _arm(arm: Arm, releases: Releases) -> ArmReady:

@@ -1,7 +1,8 @@
-// The page that lays the items out in a plane: moved over by mouse, keyboard or hand.
+// The page that lays covers or items out in a plane: moved over by mouse, keyboard or hand.
 
 import { ask, askUntilReady } from "./api.js";
 import { consent } from "./consent.js";
+import { hideCover, showCover } from "./cover.js";
 import { Cursor } from "./cursor.js";
 import { find, hue, initials, make, showProblem } from "./element.js";
 import { Guidance, inPalm } from "./guidance.js";
@@ -17,12 +18,18 @@ const DWELL_S = 0.6;
 const STILL = 0.03;
 const TARGETS = 10;
 const SPACES = {
-  item_vectors: "Near on the map is near in taste: items lie by the recommender's vectors.",
-  cover_embeddings: "Near on the map are covers that look alike.",
+  item_vectors: {
+    asked: "items",
+    said: "Near on the map is near in taste: items lie by the recommender's vectors.",
+  },
+  cover_embeddings: {
+    asked: "covers",
+    said: "Near on the map are covers that look alike. Tiles stand for their pictures, which a release does not hold.",
+  },
 };
 
 const state = { place: [0.5, 0.5], source: "mouse", selected: [], trial: null, own: null, still: null };
-let view = null;
+const view = new MapView(find("#items"));
 let pose = null;
 let cursor = null;
 let running = null;
@@ -31,6 +38,7 @@ const guidance = new Guidance(find("#guidance"));
 const nowS = () => performance.now() / 1000;
 const clip = (value) => Math.min(1, Math.max(0, value));
 const titleOf = (item) => item.title || item.item_id;
+const showsCovers = () => view.map.space === "cover_embeddings";
 
 function moveTo(place, source, shown = "moving") {
   state.place = place.map(clip);
@@ -40,7 +48,7 @@ function moveTo(place, source, shown = "moving") {
   element.style.top = `${100 * state.place[1]}%`;
   element.dataset.state = shown;
   state.trial?.move(state.place, nowS(), source);
-  if (view) showAround();
+  if (view.map) showAround();
   showGuidance();
 }
 
@@ -52,9 +60,10 @@ function showAround() {
   const tile = make("div", { class: "tile", "aria-hidden": "true" }, initials(titleOf(nearest)));
   tile.style.setProperty("--hue", hue(nearest.item_id));
   const region = view.map.regions[nearest.cluster]?.name;
+  const said = [nearest.artist, region && `among ${region}`].filter(Boolean).join(", ");
   find("#under").replaceChildren(
     tile,
-    make("div", {}, make("h3", {}, titleOf(nearest)), make("small", {}, region ? `among ${region}` : "")),
+    make("div", {}, make("h3", {}, titleOf(nearest)), make("small", {}, said)),
   );
   find("#near").replaceChildren(
     ...around.map(({ item, distance }) =>
@@ -70,7 +79,9 @@ function showAround() {
 }
 
 function select(item) {
-  if (!item || state.selected.includes(item)) return;
+  if (!item) return;
+  if (showsCovers()) showCover(item.item_id);
+  if (state.selected.includes(item)) return;
   state.selected.push(item);
   showSelected();
 }
@@ -92,6 +103,7 @@ function showSelected() {
 
 function unselect(item) {
   state.selected = state.selected.filter((one) => one !== item);
+  hideCover();
   showSelected();
 }
 
@@ -113,7 +125,7 @@ function dwell() {
     state.still = { place, sinceS: nowS(), done: false };
   } else if (!still.done && nowS() - still.sinceS >= DWELL_S) {
     still.done = true;
-    if (!state.trial) select(view?.chosen);
+    if (!state.trial) select(view.chosen);
   }
 }
 
@@ -230,7 +242,7 @@ function pointed(event) {
 
 function pressed(event) {
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  if (event.key === "Enter") select(view?.chosen);
+  if (event.key === "Enter") select(view.chosen);
   else if (event.key in moves) {
     const step = event.shiftKey ? LARGE_STEP : STEP;
     moveTo(state.place.map((value, axis) => value + step * moves[event.key][axis]), "keyboard");
@@ -238,15 +250,31 @@ function pressed(event) {
   event.preventDefault();
 }
 
-async function loadMap() {
-  const { body } = await askUntilReady("/artwork/map", (problem) => {
+function showSpaces({ space, spaces }) {
+  const { asked, said } = SPACES[space];
+  find("#space").textContent = said;
+  find("#asked-space").replaceChildren(...spaces.map((one) => make("option", { value: one, selected: one === asked }, one)));
+  find("#spaces").hidden = spaces.length < 2;
+  // A cover is no item that a history could hold.
+  find("#use").hidden = asked !== "items";
+}
+
+async function loadMap(asked = null) {
+  const { body } = await askUntilReady(asked ? `/artwork/map?space=${asked}` : "/artwork/map", (problem) => {
     find("#standing").textContent = problem.message;
   });
-  view = new MapView(body, find("#items"));
-  view.draw();
-  find("#standing").textContent = `${body.items.length.toLocaleString("en")} of ${body.total_items.toLocaleString("en")} items, layout ${body.layout}`;
-  find("#space").textContent = SPACES[body.space];
+  view.show(body);
+  state.selected = [];
+  hideCover();
+  showSelected();
+  showSpaces(body);
+  find("#standing").textContent = `${body.items.length.toLocaleString("en")} of ${body.total_items.toLocaleString("en")} ${SPACES[body.space].asked} of release ${body.release}, layout ${body.layout}`;
   moveTo(state.place, state.source);
+}
+
+function mapFailed(problem) {
+  find("#standing").textContent = "no map";
+  showProblem(find("#under"), problem);
 }
 
 async function loadHands() {
@@ -270,7 +298,7 @@ find("#map").addEventListener("pointermove", (event) => {
 });
 find("#map").addEventListener("click", (event) => {
   if (!running) moveTo(pointed(event), "mouse");
-  select(view?.chosen);
+  select(view.chosen);
 });
 find("#map").addEventListener("keydown", pressed);
 find("#use").addEventListener("click", useSelected);
@@ -283,8 +311,10 @@ find("#consent").addEventListener("change", consentChanged);
 // A still mouse or key moves nothing, but time goes on for whoever stays on a target.
 setInterval(() => state.trial?.move(state.place, nowS(), state.source), 50);
 
-loadMap().catch((problem) => {
-  find("#standing").textContent = "no map";
-  showProblem(find("#under"), problem);
+find("#asked-space").addEventListener("change", async ({ target }) => {
+  target.disabled = true;
+  await loadMap(target.value).catch(mapFailed);
+  target.disabled = false;
 });
+loadMap().catch(mapFailed);
 loadHands();

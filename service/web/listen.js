@@ -194,7 +194,7 @@ async function recommend(event) {
 }
 
 async function learnItems() {
-  const { body } = await askUntilReady("/artwork/map", (problem) => {
+  const { body } = await askUntilReady("/artwork/map?space=items", (problem) => {
     find("#told").textContent = problem.message;
   });
   for (const item of body.items) {
@@ -216,7 +216,9 @@ async function tellRelease() {
   const { body } = await askUntilReady("/health/ready", (problem) => {
     find("#standing").textContent = problem.message;
   });
-  find("#standing").textContent = `release ${body.release}, ${body.items.toLocaleString("en")} items`;
+  find("#standing").textContent = body.release
+    ? `release ${body.release}, ${body.items.toLocaleString("en")} items`
+    : "this service knows covers and recommends nothing";
 }
 
 function surprise() {

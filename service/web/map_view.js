@@ -5,13 +5,20 @@ import { hue, initials } from "./element.js";
 const LARGEST_TILE = 0.05;
 
 export class MapView {
-  /** map: as GET /artwork/map answers; canvas: square. */
-  constructor(map, canvas) {
-    this.map = map;
+  /** canvas: square. */
+  constructor(canvas) {
+    this.map = null;
     this.canvas = canvas;
     this.chosen = null;
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  /** map: as GET /artwork/map answers. */
+  show(map) {
+    this.map = map;
+    this.chosen = null;
+    this.draw();
   }
 
   /** The items nearest to a place, nearest first, with their distances. */
@@ -30,7 +37,7 @@ export class MapView {
 
   draw() {
     const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
-    if (!side) return;
+    if (!side || !this.map) return;
     this.canvas.width = side;
     this.canvas.height = side;
     const pen = this.canvas.getContext("2d");
@@ -47,7 +54,8 @@ export class MapView {
   #tile(pen, item, side, size, dark) {
     // By region, so that areas show; a little lighter or darker by item, so that neighbours stand apart.
     const lightness = (dark ? 38 : 56) + (hue(item.item_id) % 12);
-    pen.fillStyle = `hsl(${hue(this.map.regions[item.cluster].name)} 34% ${lightness}%)`;
+    const region = this.map.regions[item.cluster].name || `region ${item.cluster}`;
+    pen.fillStyle = `hsl(${hue(region)} 34% ${lightness}%)`;
     pen.beginPath();
     pen.roundRect(item.x * side - size / 2, item.y * side - size / 2, size, size, size / 6);
     pen.fill();

@@ -34,13 +34,13 @@ def test_a_newer_release_is_followed_and_a_broken_one_is_not(release_root, hands
             await asyncio.sleep(0.01)
 
     async def followed():
-        following = asyncio.create_task(hands.follow())
-        await asyncio.wait_for(until(lambda: hands._pose is not None), 20)
+        following = asyncio.create_task(hands.releases.follow())
+        await asyncio.wait_for(until(lambda: hands.releases.release_id is not None), 20)
         first = hands.pose.release_id
         second = export_release(hands_root.parent / "run", root, {"again": 1}).release_id
         await asyncio.wait_for(until(lambda: hands.pose.release_id == second), 20)
         (root / "current").write_text("20200101T000000Z-00000000\n")
-        await asyncio.wait_for(until(lambda: hands._refused is not None), 20)
+        await asyncio.wait_for(until(lambda: hands.releases.refused is not None), 20)
         following.cancel()
         return first, second
 
@@ -52,7 +52,7 @@ def test_a_newer_release_is_followed_and_a_broken_one_is_not(release_root, hands
 
 def test_without_a_folder_there_are_no_hands(release_root):
     hands = hands_for(release_root, None)
-    asyncio.run(hands.follow())
+    asyncio.run(hands.releases.follow())
     with pytest.raises(HandsUnavailableError, match="REC_HANDS_ROOT"):
         _ = hands.pose
     hands.close()

@@ -72,7 +72,7 @@ def test_an_idle_stream_ends(running, monkeypatch):
 
 
 def test_without_a_release_of_hands_a_stream_is_refused(running, monkeypatch):
-    monkeypatch.setattr(running.service.hands, "_pose", None)
+    monkeypatch.setattr(running.service.hands.releases, "_served", None)
     with stream(running) as socket:
         assert json.loads(socket.recv(timeout=20))["code"] == "hands_unavailable"
         with pytest.raises(ConnectionClosed):

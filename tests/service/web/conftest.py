@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.service.artwork.tiny import write_tiny_root
 from tests.service.hand_frames import moving_hand
 from tests.service.running import serving, settings_for, wait_until
 from tests.service.web.browser import chromium, tab
@@ -45,6 +46,19 @@ def pages(release_root, redis_server, hands_root, tracker_dir):
     with serving(settings) as service:
         wait_until(lambda: service.client.get("/hands/model").status_code == 200)
         wait_until(lambda: service.client.get("/artwork/map").status_code == 200)
+        yield service
+
+
+@pytest.fixture(scope="module")
+def cover_pages(artwork_settings, tmp_path_factory, release_root, redis_server, hands_root):
+    """A service that recommends and knows covers."""
+    root = tmp_path_factory.mktemp("cover-pages")
+    write_tiny_root(root)
+    settings = artwork_settings(root, release_root=release_root, redis_url=redis_server.url, hands_root=hands_root)
+    with serving(settings) as service:
+        wait_until(lambda: service.client.get("/hands/model").status_code == 200)
+        for space in ("covers", "items"):
+            wait_until(lambda asked=space: service.client.get(f"/artwork/map?space={asked}").status_code == 200)
         yield service
 
 

@@ -1,0 +1,37 @@
+// What the service knows of one cover, shown when it is selected.
+
+import { ask } from "./api.js";
+import { find, make, showProblem } from "./element.js";
+
+let shown = null;
+
+function facts(cover) {
+  const said = [
+    ["artist", cover.artist],
+    ...Object.entries(cover.attributes).map(([name, values]) => [name.replaceAll("_", " "), values.join(", ")]),
+    ["written on it", cover.read_text.join(" / ")],
+    ["covers with this picture", String(cover.same_picture)],
+    ["release", cover.release],
+  ];
+  const known = said.filter(([, value]) => value);
+  return make("dl", { class: "facts" }, ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+/** Ask for a cover and show it, unless another has been selected meanwhile. */
+export async function showCover(coverId) {
+  shown = coverId;
+  const place = find("#cover");
+  try {
+    const { body } = await ask(`/artwork/${encodeURIComponent(coverId)}`);
+    if (shown === coverId) place.replaceChildren(make("h3", {}, body.title || body.artwork_id), facts(body));
+  } catch (problem) {
+    if (shown === coverId) showProblem(place, problem);
+  }
+  place.hidden = shown === null;
+}
+
+export function hideCover() {
+  shown = null;
+  find("#cover").replaceChildren();
+  find("#cover").hidden = true;
+}
