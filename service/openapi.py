@@ -34,6 +34,7 @@ _ABOUT_FACES = (
 # Left out of the document of a process that was not told to do it.
 _RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items", "/items/{item_id}", "/attributes")
 _ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", "/artwork/{artwork_id}")
+_HANDS_PATHS = ("/hands/model", "/hands/embed", "/hands/decode")
 _FACES_PATHS = ("/faces/aus",)
 _DESCRIPTION_PATHS = ("/faces/describe", "/faces/regions")
 _COVER_FACES_PATHS = ("/artwork/{artwork_id}/faces", "/artwork/search/aus")
@@ -127,6 +128,7 @@ def complete(
     for told, paths in (
         (settings.release_root, _RECOMMENDER_PATHS),
         (settings.artwork_root, _ARTWORK_PATHS),
+        (settings.hands_root, _HANDS_PATHS),
         (settings.faces_root, _FACES_PATHS),
         (settings.cover_faces_root, _COVER_FACES_PATHS),
         (settings.face_description_root, _DESCRIPTION_PATHS),

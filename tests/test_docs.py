@@ -28,7 +28,7 @@ README = (ROOT / "README.md").read_text()
 # Never sent as it is: only what is made from it has a cause.
 ABSTRACT_ERRORS = {"unavailable", "not_configured"}
 # A process serves what it has a root of.
-ROOTS = ("release_root", "artwork_root", "faces_root", "cover_faces_root", "face_description_root")
+ROOTS = ("release_root", "artwork_root", "hands_root", "faces_root", "cover_faces_root", "face_description_root")
 
 
 def section(title: str) -> str:
