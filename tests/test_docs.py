@@ -25,6 +25,15 @@ from tests.service.running import serving, settings_for
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+# The front page, and the page of each part in its folder.
+FOLDERS = ("service", "model", "kernels", "loadtest", "deploy")
+PAGES = {
+    path: path.read_text()
+    for path in [
+        ROOT / "README.md",
+        *(page for folder in FOLDERS for page in sorted((ROOT / folder).rglob("README.md"))),
+    ]
+}
 # Never sent as it is: only what is made from it has a cause.
 ABSTRACT_ERRORS = {"unavailable", "not_configured"}
 # A process serves what it has a root of.
@@ -54,8 +63,8 @@ def code(cell: str) -> str:
 
 
 def blocks() -> list[str]:
-    """The shell commands that README shows."""
-    return re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    """The shell commands that the pages show."""
+    return re.findall(r"```bash\n(.*?)```", "\n".join(PAGES.values()), re.DOTALL)
 
 
 def shown_default(field: FieldInfo) -> str:
@@ -94,7 +103,7 @@ def test_no_setting_is_named_that_does_not_exist() -> None:
     known |= {variable_of(name) for name in TrainerSettings.model_fields}
     # Not of the service: where training finds data, and what compose.yaml mounts.
     known |= {"REC_DATA_DIR", "REC_RELEASES"}
-    assert set(re.findall(r"\bREC_[A-Z_]*[A-Z]\b", README)) <= known
+    assert set(re.findall(r"\bREC_[A-Z_]*[A-Z]\b", "\n".join(PAGES.values()))) <= known
 
 
 def error_classes(parent: type[errors.ServiceError]) -> Iterator[type[errors.ServiceError]]:
@@ -151,13 +160,20 @@ def definitions(path: Path) -> set[str]:
 
 
 def test_every_file_that_is_named_exists() -> None:
-    named = set(re.findall(r"`((?:service|model|kernels|deploy|tests)/[\w/.]+)`", README))
+    named = set(re.findall(r"`((?:service|model|kernels|deploy|loadtest|tests)/[\w/.]+)`", "\n".join(PAGES.values())))
     assert len(named) > 10
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)\s#]+)", PAGES[page])
+    assert links
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def commands() -> list[list[str]]:
-    """Every command line of README that starts one of our programs, in words and without variables set before it."""
+    """Every command line of a page that starts one of our programs, in words and without variables set before it."""
     lines = [line for block in blocks() if not block.startswith("curl") for line in block.splitlines()]
     words = [shlex.split(line, comments=True) for line in lines]
     return [line[next(i for i, word in enumerate(line) if "=" not in word) :] for line in words]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from model.climber_pilot.benchmark.svg import save_svg
 
 from loadtest.drift.run import ARMS
+from model.svg import save_svg
 
 
 def plot_days(rows: Sequence[dict[str, Any]], path: Path) -> Path:

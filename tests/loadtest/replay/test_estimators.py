@@ -63,6 +63,6 @@ def test_row_terms_equal_their_definitions():
 
 
 def test_readme_lists_every_estimator_with_its_source():
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "loadtest/replay/README.md").read_text()
     for name, one in ESTIMATORS.items():
         assert f"| `{name}` | {one.source} |" in readme
