@@ -13,7 +13,7 @@ from service.experiment import Experiment
 
 PREFIX = "REC_"
 # Read by the training commands and the demo; harmless in a shell that also starts the service.
-FOREIGN_NAMES = frozenset({"REC_DATA_DIR"})
+FOREIGN_NAMES = frozenset({"REC_DATA_DIR", "REC_MEDIA_DATA_DIR"})
 # Of the sidecar, which checks them itself.
 TRAINER_PREFIX = "REC_TRAINER_"
 
@@ -135,8 +135,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:
-        if self.release_root is None and self.artwork_root is None:
-            raise ValueError("expected release_root, artwork_root or both: there is nothing to serve")
         if self.face_description_weights is not None and self.face_description_root is None:
             raise ValueError("expected face_description_root beside face_description_weights")
         if self.default_deadline_ms > self.max_deadline_ms:
@@ -154,6 +152,10 @@ def load_settings() -> Settings:
     given = {name for name in os.environ if name.upper().startswith(PREFIX)}
     given = {name for name in given if not name.upper().startswith(TRAINER_PREFIX)}
     faults = [f"{name}: no such setting" for name in sorted(given - known - FOREIGN_NAMES)]
+    if not {"REC_RELEASE_ROOT", "REC_ARTWORK_ROOT"} & {name.upper() for name in given}:
+        faults.append(
+            "REC_RELEASE_ROOT: expected this, REC_ARTWORK_ROOT or both, got neither: there is nothing to serve"
+        )
     settings = None
     try:
         settings = Settings()  # type: ignore[call-arg]  # the environment has the rest

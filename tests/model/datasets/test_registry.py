@@ -23,7 +23,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones():
-    with pytest.raises(DatasetError, match="expected options of music-world among users, items, days, seed, got user"):
+    with pytest.raises(DatasetError, match=r"expected options of music-world among users, items, .*, got user"):
         load_dataset("music-world", user=3)
     with pytest.raises(DatasetError, match="among none, got subset"):
         load_dataset("amazon-beauty", subset="x")

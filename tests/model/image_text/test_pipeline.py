@@ -181,10 +181,12 @@ def test_a_refresh_publishes_a_release_and_goes_on_where_it_was(scenes, tmp_path
     pairs, features = scenes
     settings = config("3shnet", network=SIZES)
     first = refresh(settings, read_captions(pairs), Features([features]), tmp_path / "work", tmp_path / "root")
-    weights = (tmp_path / "work" / "run" / "weights.safetensors").stat().st_mtime_ns
+    run = tmp_path / "work" / "run"
+    state, weights = (run / "state.safetensors").stat().st_mtime_ns, (run / "weights.safetensors").read_bytes()
     again = refresh(settings, read_captions(pairs), Features([features]), tmp_path / "work", tmp_path / "root")
     assert (tmp_path / "root" / "current").read_text().splitlines()[0] == again.release_id
-    assert (tmp_path / "work" / "run" / "weights.safetensors").stat().st_mtime_ns == weights
+    assert (run / "state.safetensors").stat().st_mtime_ns == state  # nothing was trained again
+    assert (run / "weights.safetensors").read_bytes() == weights
     assert load_matchers(first.path).scorer is None
     assert first.manifest["facts"]["metrics"]["part"] == "test"
 

@@ -12,13 +12,16 @@ from model.artwork.inference import ArtworkRelease
 from model.image_text.captions import read_captions
 from model.image_text.data import Features
 from model.image_text.export import export_release
+from model.image_text.inference import load_matchers
 from model.image_text.train import prepare, train
 from model.release import current_release
+from model.vision.assembly import assemble
 from model.vision.feature_store import FeatureStore
 from model.vision.features import ImageFeatures
 from model.vision.regions import Regions
 from model.vision.relations import Relations
 from model.vision.segmentation import SegmentMap
+from service.artwork import networks
 from service.artwork.build import Plan, build, main
 from service.artwork.intake import read_table
 from service.settings import Settings
@@ -30,6 +33,15 @@ from tests.service.running import serving
 
 COVERS = 16
 LETTERED = 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def real_networks():
+    """These, whatever services of other tests in this process are made of."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "load_matchers", load_matchers)
+        patch.setattr(networks, "assemble", assemble)
+        yield
 
 
 @pytest.fixture(scope="module")
