@@ -15,11 +15,11 @@ SHARED = ("release_root", "release_public_key", "redis_url", "log_level")
 """One variable each for the service and the sidecar: they mean the same to both."""
 
 
-def _shared(name: str) -> Any:
-    """The service's own field, under the service's variable."""
+def _shared(name: str, *, required: bool = False) -> Any:
+    """The service's own field, under the service's variable; required: here, where the service can do without."""
     known = Settings.model_fields[name]
     alias = AliasChoices(f"REC_{name.upper()}", name)
-    return Field(known.get_default() if not known.is_required() else ..., validation_alias=alias)
+    return Field(... if required or known.is_required() else known.get_default(), validation_alias=alias)
 
 
 def _from_json(value: Any) -> Any:
@@ -36,7 +36,7 @@ class TrainerSettings(BaseSettings):
         env_prefix=TRAINER_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True
     )
 
-    release_root: Path = _shared("release_root")
+    release_root: Path = _shared("release_root", required=True)
     release_public_key: str | None = _shared("release_public_key")
     redis_url: str = _shared("redis_url")
     log_level: str = _shared("log_level")
