@@ -72,7 +72,7 @@ def _near_pairs(unique: np.ndarray) -> list[tuple[int, int]]:
 
 def _root(first: np.ndarray, row: int) -> int:
     while first[row] != row:
-        row = first[row] = first[first[row]]
+        first[row] = row = first[first[row]]
     return int(row)
 
 

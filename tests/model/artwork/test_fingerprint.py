@@ -51,7 +51,7 @@ def by_definition(fingerprints, vectors):
     seed=st.integers(0, 10**6),
     flips=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.integers(0, 6)), max_size=10),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_same_covers_are_the_components_of_near_pairs(seed, flips):
     rng = np.random.default_rng(seed)
     fingerprints = rng.integers(0, 2**63, 12).astype(np.uint64)
