@@ -70,6 +70,7 @@ class Service:
     def assemble(cls, settings: Settings) -> "Service":
         """Make every part; nothing is loaded and nothing connected yet."""
         telemetry = Telemetry()
+        permits = Permits(settings.max_concurrent_requests, telemetry.in_flight)
         releases, fallback = Releases(settings, telemetry), Fallback()
         store = Store(settings, telemetry)
         users = UserStore(store, settings)
@@ -84,10 +85,12 @@ class Service:
         return cls(
             settings=settings,
             telemetry=telemetry,
-            permits=Permits(settings.max_concurrent_requests, telemetry.in_flight),
+            permits=permits,
             user_hash=UserHash(key.get_secret_value() if key else None),
             releases=releases,
-            watch=None if settings.release_root is None else ReleaseWatch(settings, telemetry, releases, recent),
+            watch=None
+            if settings.release_root is None
+            else ReleaseWatch(settings, telemetry, releases, recent, lambda: permits.taken),
             store=store,
             users=users,
             states=states,

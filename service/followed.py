@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 import torch
 
 from model.release import read_current
+from service.courtesy import courtesy
 from service.errors import NotConfiguredError, NotReadyError
 from service.logs import failure_fields
-from service.release_loader import courtesy
 from service.telemetry import Telemetry
 
 logger = logging.getLogger("service.followed")
@@ -94,7 +94,7 @@ class Followed(Generic[Loaded]):
         logger.info("in_force", extra={"kind": self._kind, "release": release_id})
 
     def _courteously(self, path: Path) -> Loaded:
-        with courtesy():
+        with courtesy:
             return self._load(path)
 
     def _refuse(self, release_id: str | None, error: Exception) -> None:

@@ -9,8 +9,8 @@ import torch
 
 from model.release import ReleaseError, read_current
 from service.artwork.releases import ArtworkReleases, ServedArtwork
+from service.courtesy import courtesy
 from service.logs import failure_fields
-from service.release_loader import courtesy
 from service.settings import Settings
 
 logger = logging.getLogger("service.artwork.watch")
@@ -59,5 +59,5 @@ class ArtworkWatch:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, release_id: str) -> ServedArtwork:
-        with courtesy():
+        with courtesy:
             return self._releases.load(release_id)
