@@ -11,7 +11,6 @@ from service.arms import Arms
 from service.artwork.desk import ArtworkDesk
 from service.artwork.pool import WorkPool
 from service.artwork.releases import ArtworkReleases
-from service.artwork.watch import ArtworkWatch
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.descriptions.desk import DescriptionDesk
@@ -59,7 +58,6 @@ class Service:
     fallback: Fallback
     pipeline: Pipeline
     artwork: ArtworkDesk
-    artwork_watch: ArtworkWatch | None
     hands: Hands
     maps: ItemMaps
     faces: FacesDesk
@@ -102,9 +100,6 @@ class Service:
             items=ItemStore(store, settings),
             fallback=fallback,
             artwork=ArtworkDesk(settings, telemetry, covers, pool),
-            artwork_watch=None
-            if settings.artwork_root is None
-            else ArtworkWatch(settings.artwork_root, settings, covers),
             pipeline=Pipeline(settings, telemetry, releases, arms, cached_users, batcher, fallback, recent, exposures),
             hands=Hands(settings, telemetry),
             maps=ItemMaps(settings),
@@ -133,9 +128,8 @@ class Service:
     async def close(self) -> None:
         """Give back threads and connections."""
         self.nearline.close()
-        for watch in (self.watch, self.artwork_watch):
-            if watch is not None:
-                watch.close()
+        if self.watch is not None:
+            self.watch.close()
         self.hands.close()
         self.maps.close()
         self.releases.close()

@@ -66,7 +66,7 @@ class QualityGate:
     """Thresholds are settings; a release that passes all of them is let in."""
 
     def __init__(self, settings: Settings, in_flight: Callable[[], int] | None = None) -> None:
-        """in_flight: requests being answered now, which judging leaves the processor to; None where nobody is served."""
+        """in_flight: requests being answered now, which judging makes way for; None where nobody is served."""
         self._settings = settings
         self._in_flight = in_flight
 
