@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-NOTICED_S = 60.0
+NOTICED_S = 180.0
 # As often as an orchestrator would at most: what asks is part of the load.
 POLL_S = 0.1
 
