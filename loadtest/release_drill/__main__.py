@@ -82,15 +82,16 @@ def _items(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _gate(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    from loadtest.release_drill.gate_drill import judge_pairs, judge_plants, small_world, train_seeds
+    from loadtest.release_drill.gate_drill import PastRequests, judge_pairs, judge_plants, small_world, train_seeds
     from service.quality_gate import QualityGate
     from service.settings import Settings
 
     gate, dataset = QualityGate(Settings.model_validate({"release_root": arguments.out})), small_world()
     paths = train_seeds(dataset, arguments.out, arguments.seeds)
+    past = PastRequests(dataset)
     return [
-        judge_pairs(dataset, paths, gate, arguments.requests),
-        *judge_plants(dataset, paths, gate, arguments.requests),
+        judge_pairs(past, paths, gate, arguments.requests),
+        *judge_plants(past, paths, gate, arguments.requests),
     ]
 
 
@@ -132,7 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     drills["kills"].add_argument("--loads", type=int, default=50, help="most kills during loads")
     drills["kills"].add_argument("--services", type=int, default=10, help="kills of running services")
     drills["items"].add_argument("--posts", type=int, default=10, help="items, one after the other")
-    drills["gate"].add_argument("--seeds", type=int, default=10, help="releases, of the same data")
+    drills["gate"].add_argument(
+        "--seeds", type=int, default=11, help="releases, each after every other"
+    )
     drills["gate"].add_argument("--requests", type=int, default=100, help="recent requests that are judged on")
     return parser
 

@@ -55,19 +55,43 @@ def train_seeds(dataset: Dataset, folder: Path, seeds: int) -> list[Path]:
     return paths
 
 
-def judge_pairs(dataset: Dataset, paths: Sequence[Path], gate: QualityGate, requests: int) -> dict[str, Any]:
+class PastRequests:
+    """What listeners of the data would have asked at some moment: two genres or nothing."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        events = dataset.interactions
+        self._genres = sorted({genre for genres in dataset.items["genre"] for genre in genres})
+        self._histories: dict[str, list[HistoryEvent]] = {}
+        for user, item_id, time_s in zip(events["user_id"], events["item_id"], events["event_time_s"], strict=True):
+            self._histories.setdefault(user, []).append(HistoryEvent(item_id, time_s))
+
+    def sample(self, count: int, seed: int) -> list[RecentRequest]:
+        """Of listeners drawn by a seed."""
+        rng = random.Random(seed)
+        users = list(self._histories)
+        requests = []
+        for _ in range(count):
+            own = self._histories[rng.choice(users)]
+            stop = rng.randint(max(2, len(own) // 2), max(2, len(own)))
+            genres = rng.sample(self._genres, 2) if rng.random() < 0.7 else ()
+            wheres = tuple({"genre": {"any": [genre]}} for genre in genres)
+            requests.append(RecentRequest(None, tuple(own[:stop][-EVENTS:]), wheres, 20))
+        return requests
+
+
+def judge_pairs(past: PastRequests, paths: Sequence[Path], gate: QualityGate, requests: int) -> dict[str, Any]:
     """Every release after every other one, judged on other requests each time; how many were refused, and why."""
     served = [_served(path) for path in paths]
     refused: dict[str, int] = {}
     pairs = list(itertools.permutations(range(len(served)), 2))
     for number, (before, after) in enumerate(tqdm(pairs, desc="A/A publishes", unit="publish")):
-        reason = _judged(gate, served[after], served[before], listeners_requests(dataset, served[0], requests, number))
+        reason = _judged(gate, served[after], served[before], past.sample(requests, number))
         if reason is not None:
             refused[reason] = refused.get(reason, 0) + 1
     return {"plant": "none", "publishes": len(pairs), "requests": requests, "refused": refused}
 
 
-def judge_plants(dataset: Dataset, paths: Sequence[Path], gate: QualityGate, requests: int) -> list[dict[str, Any]]:
+def judge_plants(past: PastRequests, paths: Sequence[Path], gate: QualityGate, requests: int) -> list[dict[str, Any]]:
     """Per planted defect: how often it was refused, after a release of each seed, asked much and asked nothing."""
     rows = []
     for name, plant in PLANTS.items():
@@ -77,7 +101,7 @@ def judge_plants(dataset: Dataset, paths: Sequence[Path], gate: QualityGate, req
                 for number, path in enumerate(tqdm(paths, desc=f"{name}, {asked} requests", unit="publish")):
                     before = _served(write_variant(path, Path(scratch), plant.before, {"number": number}).path)
                     defect = _served(write_variant(path, Path(scratch), plant.change, {"defect": number}).path)
-                    sample = listeners_requests(dataset, before, asked, number)
+                    sample = past.sample(asked, number)
                     reason = _judged(gate, defect, before, sample) or "let in"
                     reasons[reason] = reasons.get(reason, 0) + 1
             caught = sum(count for reason, count in reasons.items() if reason in plant.reasons)
@@ -85,23 +109,6 @@ def judge_plants(dataset: Dataset, paths: Sequence[Path], gate: QualityGate, req
                 {"plant": name, "publishes": len(paths), "requests": asked, "caught": caught, "reasons": reasons}
             )
     return rows
-
-
-def listeners_requests(dataset: Dataset, served: ServedRelease, count: int, seed: int) -> list[RecentRequest]:
-    """What listeners of the data would have asked at some moment: two genres or nothing."""
-    rng = random.Random(seed)
-    events = dataset.interactions
-    histories: dict[str, list[HistoryEvent]] = {}
-    for user, item_id, time_s in zip(events["user_id"], events["item_id"], events["event_time_s"], strict=True):
-        histories.setdefault(user, []).append(HistoryEvent(item_id, time_s))
-    users, genres = list(histories), served.catalogue.attributes["genre"].values
-    requests = []
-    for _ in range(count):
-        own = histories[rng.choice(users)]
-        stop = rng.randint(max(2, len(own) // 2), max(2, len(own)))
-        wheres = tuple({"genre": {"any": [genre]}} for genre in rng.sample(genres, 2)) if rng.random() < 0.7 else ()
-        requests.append(RecentRequest(None, tuple(own[:stop][-EVENTS:]), wheres, 20))
-    return requests
 
 
 def _served(path: Path) -> ServedRelease:
