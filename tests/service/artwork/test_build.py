@@ -1,5 +1,7 @@
 """From a table of covers to a served release, with networks that were trained on simulated scenes."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -99,6 +101,16 @@ def test_the_next_release_takes_additions_in_and_keeps_names_of_styles(plan, bui
     assert loaded.library.copies(loaded.library.cover(row).picture) == 2
     styles = [set(one.base.catalogue.attributes[STYLE].values) for one in (before, loaded.library)]
     assert styles[0] == styles[1]
+
+
+def test_what_was_taken_away_is_left_out_until_it_is_added_again(plan, tmp_path):
+    own = dataclasses.replace(plan, root=tmp_path / "root")
+    for gone in ("c3", "added"):
+        Additions(own.root).remove(gone)
+    assert build(own)[0].manifest["facts"]["covers"] == COVERS - 1
+    assert ArtworkRelease.load(current_release(own.root)).library.row_of("c3") is None
+    Additions(own.root).put(made_up_addition("c3", picture=""), (plan.images / "3.jpg").read_bytes(), IDENTITY)
+    assert build(own)[0].manifest["facts"]["covers"] == COVERS
 
 
 def test_pictures_that_cannot_be_used_are_named_and_left_out(plan, tmp_path, capsys):
