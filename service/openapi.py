@@ -161,8 +161,11 @@ def _limit_map(paths: dict[str, Any], settings: Settings) -> None:
 
 
 def _add_cover_examples(paths: dict[str, Any], covers: Library) -> None:
-    cover, catalogue = covers.cover(0), covers.base.catalogue
-    style = {STYLE: {"any": catalogue.describe(0)[STYLE]}}
+    row = next((row for row in range(len(covers.base)) if row not in covers.hidden), None)
+    if row is None:
+        return
+    cover, catalogue = covers.cover(row), covers.base.catalogue
+    style = {STYLE: {"any": catalogue.describe(row)[STYLE]}}
     sentence = cover.title or "a man with a guitar in front of a red wall"
     examples = {
         "one_sentence": {"sentence": sentence, "k": 10},

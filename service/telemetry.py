@@ -147,11 +147,16 @@ class Telemetry:
         self.artwork_additions = Counter(
             "rec_artwork_additions_total", "Covers added to a running service", ("result",), registry=registry
         )
+        self.artwork_removals = Counter(
+            "rec_artwork_removals_total", "Covers to be taken away", ("result",), registry=registry
+        )
         for operation in ("search", "match"):
             for second_stage in ("reranked", "deadline", "no_scorer", "not_asked"):
                 self.artwork_answers.labels(operation, second_stage)
         for result in ("new", "replaced"):
             self.artwork_additions.labels(result)
+        for result in ("removed", "unknown"):
+            self.artwork_removals.labels(result)
 
     def _describe_experiment(self, registry: CollectorRegistry) -> None:
         """Arms, whose names come from the settings, and the log of what they showed."""

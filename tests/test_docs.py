@@ -101,8 +101,8 @@ def test_every_metric_of_the_sidecar_is_listed_with_its_kind() -> None:
 def test_no_setting_is_named_that_does_not_exist() -> None:
     known = {f"REC_{name.upper()}" for name in Settings.model_fields}
     known |= {variable_of(name) for name in TrainerSettings.model_fields}
-    # Not of the service: where training finds data, and what compose.yaml mounts.
-    known |= {"REC_DATA_DIR", "REC_RELEASES"}
+    # Not of the service: where training finds data, and what compose.yaml and covers.yaml mount.
+    known |= {"REC_DATA_DIR", "REC_RELEASES", "REC_COVERS"}
     assert set(re.findall(r"\bREC_[A-Z_]*[A-Z]\b", "\n".join(PAGES.values()))) <= known
 
 

@@ -56,7 +56,16 @@ class LibraryContent:
 def export_library(
     content: LibraryContent, root: Path, signing_key: Path | None = None, exact_up_to: int = EXACT_UP_TO
 ) -> Release:
-    """Write and verify a release under `root` and make it the current one.
+    """As `write_library`, and make it the current one."""
+    release = write_library(content, root, signing_key, exact_up_to)
+    set_current(root, release.release_id)
+    return release
+
+
+def write_library(
+    content: LibraryContent, root: Path, signing_key: Path | None = None, exact_up_to: int = EXACT_UP_TO
+) -> Release:
+    """Write and verify a release under `root`.
 
     exact_up_to: above this many covers the first stage reads the nearest clusters; their recall is put on record.
     """
@@ -83,9 +92,7 @@ def export_library(
         files = {path.name: path for path in folder.iterdir()}
         if content.prepared is not None:
             files[PREPARED_FILE] = content.prepared
-        release = write_release(root, files, _facts(content, index), signing_key)
-    set_current(root, release.release_id)
-    return release
+        return write_release(root, files, _facts(content, index), signing_key)
 
 
 def _facts(content: LibraryContent, index: ItemIndex) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """ArtworkRelease: a published library of covers made ready to be searched."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +61,16 @@ class ArtworkRelease:
 
     @classmethod
     def load(
-        cls, path: Path, additions: Iterable[StoredAddition] = (), public_key: str | None = None
+        cls,
+        path: Path,
+        additions: Iterable[StoredAddition] = (),
+        public_key: str | None = None,
+        removed: Collection[str] = (),
     ) -> "ArtworkRelease":
-        """Verify and map a release; raises ReleaseError where it is none, or not what it says."""
+        """Verify and map a release; raises ReleaseError where it is none, or not what it says.
+
+        removed: covers that were taken away since it was made.
+        """
         release = verify_release(path, public_key)
         facts = release.manifest["facts"]
         if facts.get("kind") != KIND:
@@ -82,7 +89,7 @@ class ArtworkRelease:
         styles = Styles(map_arrays(path / STYLES_FILE)["centroids"])
         matcher = facts["matcher"]["release_id"], facts["matcher"]["content_sha256"]
         weights = Weights(**facts["weights"])
-        library = Library(base, styles, new)
+        library = Library(base, styles, new, removed)
         return cls(release, library, identity, weights, matcher, _sentences(path), base.index.recall, stale)
 
     @property

@@ -1,7 +1,7 @@
 """Library: every cover that can be found now - those of a release and those added since - as one row numbering."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -33,19 +33,24 @@ class Selection:
 
 
 class Library:
-    """Immutable: an addition makes another library, so that a search under way keeps the one that it began with.
+    """Immutable: a change makes another library, so that a search under way keeps the one that it began with.
 
-    Rows 0..V-1 are those of the release, the ones behind them were added; a row that was replaced is never found.
+    Rows 0..V-1 are those of the release, the ones behind them were added; a row that was replaced or removed is never
+    found.
     """
 
-    def __init__(self, base: Segment, styles: Styles, additions: Sequence[Addition] = ()) -> None:
-        """additions: at most one for each id."""
+    def __init__(
+        self, base: Segment, styles: Styles, additions: Sequence[Addition] = (), removed: Collection[str] = ()
+    ) -> None:
+        """additions: at most one for each id. removed: ids of covers that are to be found no more."""
         self.base = base
         self.styles = styles
         self.additions = tuple(additions)
+        self.removed = frozenset(removed)
         self.added: Segment | None = None
-        replaced = [base.catalogue.row_of.get(one.cover.artwork_id) for one in additions]
-        self.hidden = np.unique(np.array([row for row in replaced if row is not None], dtype=np.int64))
+        changed = (*(one.cover.artwork_id for one in additions), *self.removed)
+        hidden = [base.catalogue.row_of[one] for one in changed if one in base.catalogue.row_of]
+        self.hidden = np.unique(np.array(hidden, dtype=np.int64))
         if additions:
             vectors = np.stack([one.vector for one in additions])
             prepared = {name: np.stack([one.prepared[name] for one in additions]) for name in base.prepared}
@@ -66,11 +71,17 @@ class Library:
 
     def with_addition(self, addition: Addition) -> "Library":
         """This library and one more cover, in place of any that has its id."""
-        kept = [one for one in self.additions if one.cover.artwork_id != addition.cover.artwork_id]
-        return Library(self.base, self.styles, (*kept, addition))
+        own = {addition.cover.artwork_id}
+        return Library(self.base, self.styles, (*self._additions_but(own), addition), self.removed - own)
+
+    def without(self, artwork_ids: Collection[str]) -> "Library":
+        """This library but some covers, as far as it has them."""
+        return Library(self.base, self.styles, self._additions_but(artwork_ids), self.removed.union(artwork_ids))
 
     def row_of(self, artwork_id: str) -> int | None:
-        """Where a cover stands, None where it is unknown."""
+        """Where a cover stands, None where it is unknown or was removed."""
+        if artwork_id in self.removed:
+            return None
         if self.added is not None and (row := self.added.catalogue.row_of.get(artwork_id)) is not None:
             return len(self.base) + row
         return self.base.catalogue.row_of.get(artwork_id)
@@ -116,8 +127,8 @@ class Library:
             near = np.flatnonzero(distances(segment.fingerprints, fingerprint) <= MAX_DISTANCE)
             near = near[segment.vectors[near] @ vector >= MIN_COSINE]
             for row in near.tolist():
-                replaced = segment is self.base and row in self.hidden
-                if segment.catalogue.item_ids[row] != artwork_id and not replaced:
+                hidden = segment is self.base and row in self.hidden
+                if segment.catalogue.item_ids[row] != artwork_id and not hidden:
                     return segment.picture[row]
         return None
 
@@ -151,7 +162,7 @@ class Library:
         return np.concatenate(rows)[order], eligible
 
     def lettered(self, sentence: str) -> np.ndarray:
-        """float64 [rows]: how much of a sentence is written on each cover; 0 for one that was replaced."""
+        """float64 [rows]: how much of a sentence is written on each cover; 0 for one that is hidden."""
         scores = np.concatenate([segment.lettering.scores(sentence) for segment in self.segments])
         scores[self.hidden] = 0
         return scores
@@ -165,6 +176,9 @@ class Library:
                 found[own] = segment.satisfying(condition, rows[own] - start)
             start += len(segment)
         return found & ~np.isin(rows, self.hidden)
+
+    def _additions_but(self, artwork_ids: Collection[str]) -> list[Addition]:
+        return [one for one in self.additions if one.cover.artwork_id not in artwork_ids]
 
     @cached_property
     def _copies_in_release(self) -> Counter[str]:

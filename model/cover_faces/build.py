@@ -1,14 +1,16 @@
 """Read the faces of a cover catalogue: python -m model.cover_faces.build --images DIR --reader ROOT --root ROOT.
 
 Every image of the folder is a cover, its file name without the suffix its id. A killed run goes on where it was: what
-was read is kept in .work-* below the root. Covers whose image is the same as in the release before are taken from it.
+was read is kept in .work-* below the root. A picture that the release before has read is taken from it.
 """
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,18 +38,35 @@ from model.vision.part import PartError
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp"))
 SHARD_COVERS = 200
+WORK = ".work-"
 
 
 def build_release(
     images: Path, root: Path, reader: FaceAuReader, finder: FaceFinder, signing_key: Path | None = None
 ) -> Release:
-    """Profiles of every cover in a folder, published under `root` and made current.
+    """As `write_profiles`, and made current."""
+    release = write_profiles(images, root, reader, finder, signing_key)
+    set_current(root, release.release_id)
+    sweep_work(root, reader.release_id)
+    return release
 
-    Raises ValueError where there are no images, or two with one id.
+
+def write_profiles(
+    images: Path,
+    root: Path,
+    reader: FaceAuReader,
+    finder: FaceFinder,
+    signing_key: Path | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> Release:
+    """Profiles of every cover in a folder, published under `root`; what was read is kept until `sweep_work`.
+
+    origin: facts about what makes the release. Raises ValueError where there are no images, or two with one id.
     """
     paths = cover_paths(images)
     profiles = read_covers(paths, root, reader, finder)
     facts = {
+        **(origin or {}),
         "kind": KIND,
         "aus": list(reader.aus),
         "reader": reader.release_id,
@@ -62,10 +81,13 @@ def build_release(
         COVERS_FILE: _parquet(cover_table(profiles)),
         FACES_FILE: _parquet(face_table(profiles, reader.aus)),
     }
-    release = write_release(root, files, facts, signing_key)
-    set_current(root, release.release_id)
-    shutil.rmtree(_work_folder(root, reader, finder), ignore_errors=True)
-    return release
+    return write_release(root, files, facts, signing_key)
+
+
+def sweep_work(root: Path, reader_id: str) -> None:
+    """Remove what builds with a reader have kept of covers: a release has it."""
+    for folder in root.glob(f"{WORK}{reader_id}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def cover_paths(images: Path) -> dict[str, Path]:
@@ -82,18 +104,19 @@ def cover_paths(images: Path) -> dict[str, Path]:
 
 
 def read_covers(paths: dict[str, Path], root: Path, reader: FaceAuReader, finder: FaceFinder) -> list[CoverProfile]:
-    """A profile for each cover; shows progress and resumes."""
+    """A profile for each cover, read unless a cover of this picture was read before; shows progress and resumes."""
     known = {**_of_release(root, reader, finder), **_of_work(_work_folder(root, reader, finder), reader)}
     profiles: list[CoverProfile] = []
     new: list[CoverProfile] = []
     with tqdm(paths.items(), desc="covers", unit="cover") as bar:
         for cover_id, path in bar:
             content = path.read_bytes()
-            before = known.get(cover_id)
-            if before is not None and before.image_sha256 == hashlib.sha256(content).hexdigest():
-                profiles.append(before)
+            before = known.get(hashlib.sha256(content).hexdigest())
+            if before is not None:
+                profiles.append(dataclasses.replace(before, cover_id=cover_id))
                 continue
             profiles.append(read_cover(cover_id, content, reader, finder))
+            known[profiles[-1].image_sha256] = profiles[-1]
             new.append(profiles[-1])
             if len(new) == SHARD_COVERS:
                 _keep(_work_folder(root, reader, finder), new, reader)
@@ -120,11 +143,11 @@ def _of_release(root: Path, reader: FaceAuReader, finder: FaceFinder) -> dict[st
     except (ReleaseError, ValueError):
         return {}
     same = (faces.facts["reader"], faces.facts["finder"]) == (reader.release_id, finder.info.name)
-    return {profile.cover_id: profile for profile in faces} if same else {}
+    return {profile.image_sha256: profile for profile in faces} if same else {}
 
 
 def _work_folder(root: Path, reader: FaceAuReader, finder: FaceFinder) -> Path:
-    return root / f".work-{reader.release_id}-{finder.info.name}"
+    return root / f"{WORK}{reader.release_id}-{finder.info.name}"
 
 
 def _of_work(folder: Path, reader: FaceAuReader) -> dict[str, CoverProfile]:
@@ -132,7 +155,7 @@ def _of_work(folder: Path, reader: FaceAuReader) -> dict[str, CoverProfile]:
     for path in sorted(folder.glob("*.json")):
         tables = json.loads(path.read_text())
         covers, faces = (pl.read_parquet(folder / tables[name]) for name in ("covers", "faces"))
-        found.update({one.cover_id: one for one in profiles_of(covers, faces, reader.aus)})
+        found.update({one.image_sha256: one for one in profiles_of(covers, faces, reader.aus)})
     return found
 
 

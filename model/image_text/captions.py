@@ -1,6 +1,7 @@
 """Captions: which sentences belong to which image, and which part an image is in."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,17 @@ class Captions:
         """One hash of files, sentences and parts."""
         rows = zip(self.sha256, self.sentences, self.parts, strict=True)
         return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """All of it: a training goes on with the pairs that it began with, whatever becomes of their folder."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Captions":
+        """The reverse of `to_json`."""
+        said = json.loads(text)
+        sentences = tuple(map(tuple, said["sentences"]))
+        return cls(tuple(said["names"]), tuple(said["sha256"]), sentences, tuple(said["parts"]))
 
 
 def read_captions(folder: Path, test_images: int = 0) -> Captions:

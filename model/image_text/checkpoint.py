@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import Tensor
 
+from model.durable_files import replace_durably
 from model.image_text.config import ImageTextConfig
 from model.image_text.image_batch import ImageBatch, WordVectors, collate
 from model.image_text.inputs import ImageInputs
@@ -80,15 +81,16 @@ def num_words(reader: TextReader) -> int:
 
 
 def save_description(folder: Path, config: ImageTextConfig, reader: TextReader, facts: dict[str, Any]) -> None:
-    """Write everything of a checkpoint but its tensors."""
+    """Write everything of a checkpoint but its tensors; of a killed writer each file is the old one or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(config.to_json())
-    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2))
+    replace_durably(folder / CONFIG_FILE, config.to_json().encode())
     if isinstance(reader, Vocabulary):
-        (folder / VOCABULARY_FILE).write_text(json.dumps(reader.words[len(SPECIAL) :]))
+        replace_durably(folder / VOCABULARY_FILE, json.dumps(reader.words[len(SPECIAL) :]).encode())
     if config.text.encoder == "bert":
         shutil.copyfile(Path(config.text.weights) / "config.json", folder / ENCODER_CONFIG_FILE)
         shutil.copyfile(Path(config.text.weights) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    # Last, for it tells that the others are there.
+    replace_durably(folder / FACTS_FILE, json.dumps(facts, indent=2).encode())
 
 
 def load_checkpoint(folder: Path, prefix: str = "") -> Checkpoint:

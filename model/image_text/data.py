@@ -46,6 +46,9 @@ class Features:
         self.feature_space = feature_space
         self.stores = [FeatureStore(root, feature_space) for root in roots]
 
+    def __contains__(self, sha256: str) -> bool:
+        return any(sha256 in store for store in self.stores)
+
     def inputs(self, sha256: str) -> ImageInputs:
         """Raises ValueError for an image that no store has."""
         for store in self.stores:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,23 @@ from model.release import Release, set_current, write_release
 def export_release(
     runs: Sequence[Path], root: Path, report: dict[str, Any] | None = None, signing_key: Path | None = None
 ) -> Release:
-    """Write and verify a release of one ensemble under `root` and make it the current one.
+    """As `write_matchers`, and make it the current one."""
+    release = write_matchers(runs, root, report, signing_key)
+    set_current(root, release.release_id)
+    return release
 
-    report: the evaluation's, whose tuning the release serves with; without it vectors are served as trained.
+
+def write_matchers(
+    runs: Sequence[Path],
+    root: Path,
+    report: dict[str, Any] | None = None,
+    signing_key: Path | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> Release:
+    """Write and verify a release of one ensemble under `root`.
+
+    report: the evaluation's, whose tuning the release serves with; without it vectors are served as trained. origin:
+    facts about what made it.
     """
     members = tuple(load_checkpoint(run) for run in runs)
     tuning = replace(Tuning(), **(report or {}).get("tuning", {}))
@@ -36,6 +50,7 @@ def export_release(
     for number, run in enumerate(runs):
         files |= {f"{number}-{name}": run / name for name in CHECKPOINT_FILES if (run / name).exists()}
     facts = {
+        **(origin or {}),
         "kind": KIND,
         "feature_space": ensemble.feature_space,
         "architectures": [member.config.network.architecture for member in members],
@@ -43,9 +58,7 @@ def export_release(
         "git_revision": members[0].facts["git_revision"],
         "metrics": report or {"validation": [member.facts["validation"] for member in members]},
     }
-    release = write_release(root, files, facts, signing_key)
-    set_current(root, release.release_id)
-    return release
+    return write_release(root, files, facts, signing_key)
 
 
 def main(argv: list[str] | None = None) -> int:

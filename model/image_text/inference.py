@@ -120,22 +120,25 @@ def load_matchers(release: Path, feature_space: str | None = None) -> Matchers:
 
     Raises ValueError where it is of another kind, or trained on another feature space than the one expected.
     """
-    manifest = parse_manifest(manifest_bytes(release))
-    kind = manifest["facts"].get("kind")
-    if kind != KIND:
-        raise ValueError(f"expected a release of kind {KIND}, got {kind}")
-    described = json.loads((release / MATCHERS_FILE).read_text())
-    if feature_space is not None and described["feature_space"] != feature_space:
-        raise ValueError(f"expected a matcher of feature space {feature_space!r}, got {described['feature_space']!r}")
-    ensemble = load_ensemble(release, described)
+    ensemble = load_release(release)
+    if feature_space is not None and ensemble.feature_space != feature_space:
+        raise ValueError(f"expected a matcher of feature space {feature_space!r}, got {ensemble.feature_space!r}")
     architectures = "+".join(member.config.network.architecture for member in ensemble.members)
-    version = manifest["content_sha256"][:12]
+    version = parse_manifest(manifest_bytes(release))["content_sha256"][:12]
     scorer = None
     if ensemble.scorer is not None:
         member = ensemble.members[ensemble.scorer]
         scorer = CheckpointScorer(member, f"{member.config.network.architecture}@{version}")
     embedder = EnsembleEmbedder(ensemble, f"{architectures}@{version}")
     return Matchers(embedder, scorer, ensemble.tuning.alpha, ensemble.feature_space, ensemble.tuning.top_k)
+
+
+def load_release(release: Path) -> Ensemble:
+    """The members of a release that verify_release has passed; ValueError where it is of another kind."""
+    kind = parse_manifest(manifest_bytes(release))["facts"].get("kind")
+    if kind != KIND:
+        raise ValueError(f"expected a release of kind {KIND}, got {kind}")
+    return load_ensemble(release, json.loads((release / MATCHERS_FILE).read_text()))
 
 
 def load_ensemble(folder: Path, described: dict[str, object]) -> Ensemble:

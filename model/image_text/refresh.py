@@ -1,34 +1,48 @@
-"""Refresh: train, evaluate and publish a matcher in one call, for a job that runs when pairs or features have grown."""
+"""Refresh: from pairs to trained and judged matchers, and how good those in force are on the same validation part.
 
-import json
+Begun again after a kill, each step comes to the same result.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from model.image_text.captions import Captions
 from model.image_text.config import ImageTextConfig
 from model.image_text.data import Features
-from model.image_text.evaluate import evaluate
-from model.image_text.export import export_release
+from model.image_text.evaluate import Judged, evaluate, figures
+from model.image_text.inference import load_release
 from model.image_text.train import prepare, train
-from model.release import Release
 
-REPORT_FILE = "report.json"
+SELECTED, JUDGED = "val", "test"
+TEXTS = "texts"
 
 
-def refresh(
-    config: ImageTextConfig,
-    captions: Captions,
-    features: Features,
-    work: Path,
-    out: Path,
-    signing_key: Path | None = None,
-) -> Release:
-    """Leave a new release in force under `out`.
+def train_members(configs: Sequence[ImageTextConfig], captions: Captions, features: Features, work: Path) -> list[Path]:
+    """A finished training for each configuration, in a folder of this refresh alone."""
+    cache = work / TEXTS
+    return [
+        train(prepare(config, captions, features, cache), work / f"run-{number}", resume=True)
+        for number, config in enumerate(configs)
+    ]
 
-    work: a folder of this refresh alone, where a run that was stopped goes on; give another one to begin anew. The
-    figures of the release are those of the part `test` where captions have one, else of `val`.
-    """
-    cache = work / "texts"
-    run = train(prepare(config, captions, features, cache), work / "run", resume=True)
-    report = evaluate([run], captions, features, "test" if "test" in captions.parts else "val", cache)
-    (work / REPORT_FILE).write_text(json.dumps(report, indent=2))
-    return export_release([run], out, report, signing_key)
+
+def judge(runs: Sequence[Path], captions: Captions, features: Features, work: Path) -> dict[str, Any]:
+    """The evaluation's report, on the part `test` where captions have one, else on `val`; `selected`: rSum on `val`."""
+    report = evaluate(runs, captions, features, SELECTED, work / TEXTS)
+    selected = served_rsum(report["metrics"])
+    if JUDGED in captions.parts:
+        report = evaluate(runs, captions, features, JUDGED, work / TEXTS)
+    return {**report, "selected": selected}
+
+
+def rsum_of_release(release: Path, captions: Captions, features: Features, work: Path) -> float:
+    """rSum of a verified release on the part `val`, as it serves; ValueError for one of another feature space."""
+    ensemble = load_release(release)
+    judged = Judged(ensemble.members, captions.part(SELECTED), features, work / TEXTS)
+    return served_rsum(figures(ensemble, judged))
+
+
+def served_rsum(metrics: dict[str, dict[str, float]]) -> float:
+    """rSum of the last stage that is served."""
+    return metrics.get("reranked", metrics["corrected"])["rsum"]

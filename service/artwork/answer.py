@@ -103,6 +103,17 @@ class ArtworkIndexed(ArtworkAnswered):
 
 
 @dataclass(frozen=True)
+class ArtworkRemoved:
+    """A cover is found no more: in this process at once, in the others with the next release, which lacks it."""
+
+    request_id: str
+    artwork_id: str
+    removed: Annotated[bool, Field(description="false where there was no such cover")]
+    covers: Annotated[int, Field(description="covers that can be found now")]
+    release: str
+
+
+@dataclass(frozen=True)
 class Artwork:
     """A cover as it is known."""
 

@@ -8,9 +8,9 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from model.artwork.additions import Additions
 from model.artwork.cover import Cover
-from model.artwork.export import LibraryContent, export_library
+from model.artwork.export import LibraryContent, write_library
 from model.artwork.fingerprint import fingerprint
 from model.artwork.inference import ArtworkRelease, Sentences
 from model.artwork.library import Library
@@ -31,7 +31,7 @@ from model.artwork.weights import Choice, KnownQuery, choose_weights
 from model.durable_files import claimed_directory
 from model.image_text.inputs import ImageInputs
 from model.mapped_arrays import create_arrays, map_arrays
-from model.release import Release, ReleaseError, current_release, git_revision, verify_release
+from model.release import Release, ReleaseError, current_release, git_revision, set_current, verify_release
 from model.vision.feature_store import FeatureStore
 from model.vision.features import ImageFeatures
 from model.vision.front_end import FrontEnd
@@ -49,7 +49,8 @@ CHOSEN_ON = "val"
 class Plan:
     """From what to build and where; the options of the command say more.
 
-    parts: None takes kept features alone. reads: whether text is read off pictures; else the table's is taken.
+    parts: None takes kept features alone. reads: whether text is read off pictures; else the table's is taken. origin:
+    facts about what makes the release.
     """
 
     table: Path
@@ -63,10 +64,18 @@ class Plan:
     signing_key: Path | None = None
     new_styles: bool = False
     reads: bool = True
+    origin: Mapping[str, object] = field(default_factory=dict)
 
 
 def build(plan: Plan) -> tuple[Release, dict[str, str]]:
-    """Make a release and put it in force; also what was left out: id -> reason."""
+    """As `write`, and put it in force."""
+    release, refused = write(plan)
+    set_current(plan.root, release.release_id)
+    return release, refused
+
+
+def write(plan: Plan) -> tuple[Release, dict[str, str]]:
+    """Make a release; also what was left out: id -> reason."""
     matcher = _adopted(plan.matcher, plan.root)
     with closing(load_sight(plan.parts, plan.reads)) as sight:
         networks = load_networks(plan.root, matcher, sight)
@@ -86,13 +95,14 @@ def build(plan: Plan) -> tuple[Release, dict[str, str]]:
             None if plan.new_styles else _styles_before(plan.root, networks),
             _sentences(plan.sentences, networks),
             {
+                **plan.origin,
                 "git_revision": git_revision(),
                 "simulated": "nothing",
                 "refused": len(refused),
                 "weights_choice": None if choice is None else choice.facts(),
             },
         )
-        release = export_library(content, plan.root, plan.signing_key)
+        release = write_library(content, plan.root, plan.signing_key)
     return release, refused
 
 

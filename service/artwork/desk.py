@@ -9,7 +9,7 @@ from model.artwork.library import Addition
 from model.condition import ConditionError
 from model.image_text.inputs import ImageInputs
 from service.admission import Deadline
-from service.artwork.answer import Artwork, ArtworkFound, ArtworkIndexed, ArtworkMatched
+from service.artwork.answer import Artwork, ArtworkFound, ArtworkIndexed, ArtworkMatched, ArtworkRemoved
 from service.artwork.finding import Finding
 from service.artwork.matching import Matching
 from service.artwork.pool import WorkPool
@@ -93,6 +93,17 @@ class ArtworkDesk:
             in_release=segment is library.base,
             release=served.release_id,
             feature_space=served.artwork.identity.feature_space,
+        )
+
+    async def remove(self, artwork_id: str, exchange: Exchange) -> ArtworkRemoved:
+        """Take a cover away: on disk and found no more when this returns. One that is not there stays so."""
+        served = self.releases.served
+        deadline = self._deadline(self.settings.max_deadline_ms, exchange)
+        with exchange.stage("store"):
+            removed = await self.pool.run(deadline.due_s, self.releases.remove, artwork_id)
+        self.telemetry.artwork_removals.labels("removed" if removed else "unknown").inc()
+        return ArtworkRemoved(
+            exchange.request_id, artwork_id, removed, len(self.releases.served.library), served.release_id
         )
 
     def close(self) -> None:

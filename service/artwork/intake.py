@@ -44,7 +44,10 @@ def read_table(path: Path) -> pl.DataFrame:
 
 
 def incoming(table: pl.DataFrame, images: Path, additions: Additions) -> Iterator[Incoming]:
-    """The covers of a table and the additions; an addition with the id of a cover takes its place."""
+    """The covers of a table and the additions, but those that were taken away.
+
+    An addition with the id of a cover takes its place.
+    """
     added = {
         stored.addition.cover.artwork_id: Incoming(
             stored.addition.cover.artwork_id,
@@ -57,8 +60,10 @@ def incoming(table: pl.DataFrame, images: Path, additions: Additions) -> Iterato
         )
         for stored in additions
     }
-    attributes = _attributes(table)
+    attributes, removed = _attributes(table), additions.removed()
     for row in table.iter_rows(named=True):
+        if row["artwork_id"] in removed:
+            continue
         if row["artwork_id"] in added:
             yield added.pop(row["artwork_id"])
         else:

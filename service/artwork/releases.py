@@ -57,14 +57,19 @@ class ArtworkReleases(Followed[ServedArtwork]):
             self._sight.close()
 
     def succeed(self, before: ServedArtwork, loaded: ServedArtwork) -> ServedArtwork:
-        """A release with what was added while it was being loaded, where the same networks made both."""
+        """A release with what was added while it was being loaded, where the same networks made both.
+
+        And without what was taken away since, here or in another process.
+        """
+        assert self.additions is not None
         library = loaded.library
         if before.artwork.identity == loaded.artwork.identity:
             for addition in before.library.additions:
                 row = library.row_of(addition.cover.artwork_id)
                 if row is None or library.cover(row).revision != addition.cover.revision:
                     library = library.with_addition(addition)
-        return _with_library(loaded, library)
+        removed = self.additions.removed()
+        return _with_library(loaded, library if removed == library.removed else library.without(removed))
 
     def add(self, made_with: ServedArtwork, addition: Addition, image: bytes) -> ServedArtwork:
         """Have a cover on disk for good, then among those that can be found; what is served then.
@@ -87,6 +92,27 @@ class ArtworkReleases(Followed[ServedArtwork]):
 
         return self.change(added)
 
+    def remove(self, artwork_id: str) -> bool:
+        """Have it on disk for good that a cover is gone, then gone from what can be found; whether there was one.
+
+        For a worker thread: it waits for the disk.
+        """
+        additions = self.additions
+        assert additions is not None
+        known = False
+
+        def removed(now: ServedArtwork) -> ServedArtwork:
+            nonlocal known
+            # Another process may have added it.
+            known = now.library.row_of(artwork_id) is not None or artwork_id in additions
+            if not known:
+                return now
+            additions.remove(artwork_id)
+            return _with_library(now, now.library.without({artwork_id}))
+
+        self.change(removed)
+        return known
+
     def _loaded(self, path: Path) -> ServedArtwork:
         """A release, its networks and the additions that it lacks; raises ReleaseError, ValueError.
 
@@ -94,7 +120,7 @@ class ArtworkReleases(Followed[ServedArtwork]):
         """
         assert self.additions is not None
         key = self._settings.release_public_key
-        artwork = ArtworkRelease.load(path, self.additions, key)
+        artwork = ArtworkRelease.load(path, self.additions, key, self.additions.removed())
         networks = load_networks(path.parent, artwork.matcher, self._look_through(), key)
         artwork.identity.check(networks.identity)
         if artwork.stale:

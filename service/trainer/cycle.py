@@ -10,7 +10,9 @@ from typing import Any
 
 from service.trainer.journal import Journal
 
-FINISHED, GIVEN_UP = "published", "given_up"
+PUBLISHED, GIVEN_UP, WORSE, UNCHANGED = "published", "given_up", "worse", "unchanged"
+# Of a cycle that said all there is to say of what it was given.
+SETTLED = (PUBLISHED, WORSE, UNCHANGED)
 WORK = "work"
 Stage = Callable[[Path, Journal], Mapping[str, Any]]
 """Works in a folder of the cycle's own, which may hold what a killed attempt has left; returns facts for the journal.
@@ -21,11 +23,12 @@ logger = logging.getLogger("service.trainer.cycle")
 
 
 class CycleOverError(Exception):
-    """A stage has found that the cycle leads nowhere; `outcome` is a stable word for why."""
+    """A stage has found that the cycle leads nowhere; `outcome` is a stable word for why, `facts` go to the journal."""
 
-    def __init__(self, outcome: str) -> None:
+    def __init__(self, outcome: str, **facts: Any) -> None:
         super().__init__(outcome)
         self.outcome = outcome
+        self.facts = facts
 
 
 def run_cycle(folder: Path, stages: Mapping[str, Stage], max_attempts: int) -> str:
@@ -39,18 +42,25 @@ def run_cycle(folder: Path, stages: Mapping[str, Stage], max_attempts: int) -> s
     if journal.cycle is None:
         shutil.rmtree(work, ignore_errors=True)
         journal.begin(f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-    outcome = FINISHED
+    outcome, facts = PUBLISHED, dict[str, Any]()
     while journal.stage is not None:
         try:
             _do(journal, stages[journal.stage], work, max_attempts)
         except CycleOverError as over:
-            outcome = over.outcome
+            outcome, facts = over.outcome, over.facts
             break
     cycle, seconds = journal.cycle, sum(journal.seconds.values())
-    journal.end(outcome)
+    journal.end(outcome, facts)
     shutil.rmtree(work, ignore_errors=True)
     logger.info("cycle_ended", extra={"cycle": cycle, "outcome": outcome, "seconds": round(seconds, 1)})
     return outcome
+
+
+def check_changed(journal: Journal, **facts: Any) -> None:
+    """CycleOverError `unchanged` where the cycle before came to an end with these very facts, which stay on record."""
+    last = journal.last
+    if last is not None and last["outcome"] in SETTLED and facts.items() <= last["facts"].items():
+        raise CycleOverError(UNCHANGED, **last["facts"])
 
 
 def sweep_cycle(folder: Path) -> None:

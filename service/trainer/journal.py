@@ -16,7 +16,8 @@ class Journal:
 
     cycle: its id, None between two cycles. stage: the one to be done now. attempts: how often it was begun.
     seconds: what each finished stage took. facts: whatever the stages leave for those after them.
-    last: of the cycle before: its id, started_s, outcome, seconds and facts.
+    last: of the cycle before: its id, started_s, outcome, facts and seconds, which of a stage that it did not come to
+    are those of the last one that did.
     """
 
     def __init__(self, folder: Path, stages: Sequence[str]) -> None:
@@ -50,10 +51,12 @@ class Journal:
         changed = {"stage": following, "attempts": 0, "seconds": spent, "facts": {**self.facts, **facts}}
         self._write({**self._state, **changed})
 
-    def end(self, outcome: str) -> None:
-        """The cycle is over, whatever has come of it."""
-        kept = ("cycle", "started_s", "seconds", "facts")
-        self._write({**_EMPTY, "last": {"outcome": outcome, **{name: self._state[name] for name in kept}}})
+    def end(self, outcome: str, facts: Mapping[str, Any]) -> None:
+        """The cycle is over, whatever has come of it; facts: beside those of its stages."""
+        took = {**(self.last["seconds"] if self.last else {}), **self.seconds}
+        spent = {stage: took[stage] for stage in self._stages if stage in took}
+        found = {"cycle": self.cycle, "started_s": self.started_s, "outcome": outcome, "seconds": spent}
+        self._write({**_EMPTY, "last": {**found, "facts": {**self.facts, **facts}}})
 
     def _write(self, state: dict[str, Any]) -> None:
         replace_durably(self._path, json.dumps(state, indent=1).encode())

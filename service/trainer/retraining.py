@@ -34,10 +34,10 @@ from model.datasets.dataset import Dataset
 from model.manifest import ReleaseError
 from model.metrics import hit_rate
 from service.trainer.archive import Archive
-from service.trainer.cycle import CycleOverError, Stage
+from service.trainer.cycle import WORSE, CycleOverError, Stage
 from service.trainer.item_table import posted_items, with_posted
 from service.trainer.journal import Journal
-from service.trainer.publication import Publication, training_of
+from service.trainer.publication import CYCLE, Publication, training_of
 from service.trainer.settings import TrainerSettings
 from service.trainer.window import read_window, window_dataset, write_window
 
@@ -48,8 +48,6 @@ MIN_TARGETS, MAX_TARGETS = 10, 5_000
 WARMUP_STEPS = 10
 SCHEDULE_FILE = "schedule.json"
 WINDOW, BASE, JOINED, EXPORT = "window", "base", "joined", "export"
-CYCLE = "cycle"
-"""Fact of a release: the cycle that made it."""
 
 
 class Retraining:
@@ -111,7 +109,7 @@ class Retraining:
         base.load_state_dict(load_file(work / BASE / WEIGHTS_FILE))
         before, after = (_hit_rates(network.eval(), training) for network in (base, checkpoint.model))
         if after["hr@50"] < (1 - self._settings.max_hit_rate_loss) * before["hr@50"]:
-            raise CycleOverError("worse")
+            raise CycleOverError(WORSE, before=before, after=after)
         return {"before": before, "after": after}
 
     def export(self, work: Path, journal: Journal) -> Mapping[str, Any]:
@@ -135,7 +133,7 @@ class Retraining:
             if training_of(in_force) != journal.facts["training"]:
                 raise CycleOverError("overtaken")
             if made is not None:  # a killed process has written it
-                return {"release": self._publication.put_in_force(made, in_force).release_id}
+                return {"release": self._publication.put_in_force(made, in_force.release_id).release_id}
             facts = self._facts(work, journal)
             files = self._files_now(work, pl.read_parquet(in_force.path / CATALOGUE_FILE), facts.get("towers", 1))
             try:

@@ -11,8 +11,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.settings import TRAINER_PREFIX, Settings, SettingsError
 
-SHARED = ("release_root", "release_public_key", "redis_url", "log_level")
+SHARED = (
+    *("release_root", "release_public_key", "redis_url", "log_level"),
+    *("artwork_root", "parts_dir", "faces_root", "cover_faces_root", "cover_images"),
+)
 """One variable each for the service and the sidecar: they mean the same to both."""
+MATCHERS = ("matcher_pairs", "matcher_features", "matcher_configs")
+LIBRARY = ("library_table", "library_images", "library_features")
+TOGETHER = (
+    (MATCHERS, (*MATCHERS, "matcher_root")),
+    ((*LIBRARY, "library_sentences", "library_queries"), (*LIBRARY, "matcher_root", "artwork_root")),
+    (("cover_faces_interval_s",), ("cover_images", "faces_root", "cover_faces_root")),
+)
+"""Who sets one of the first has to set all of the second: else the job that they are for could not run."""
 
 
 def _shared(name: str, *, required: bool = False) -> Any:
@@ -40,6 +51,11 @@ class TrainerSettings(BaseSettings):
     release_public_key: str | None = _shared("release_public_key")
     redis_url: str = _shared("redis_url")
     log_level: str = _shared("log_level")
+    artwork_root: Path | None = _shared("artwork_root")
+    parts_dir: Path | None = _shared("parts_dir")
+    faces_root: Path | None = _shared("faces_root")
+    cover_faces_root: Path | None = _shared("cover_faces_root")
+    cover_images: Path | None = _shared("cover_images")
 
     work_dir: Path = Field(description="the archive of events and what is under way; one sidecar per folder")
     signing_key: Path | None = Field(None, description="private key that releases are signed with; unset: unsigned")
@@ -63,6 +79,25 @@ class TrainerSettings(BaseSettings):
     max_attempts: int = Field(10, ge=1, description="failures or kills within one stage before a training is given up")
     nice: int = Field(10, ge=0, le=19, description="how far a training steps back for other processes")
 
+    matcher_root: Path | None = Field(None, description="releases of matchers, those in force to be compared with")
+    matcher_pairs: Path | None = Field(None, description="pairs to train matchers on; unset: none are trained")
+    matcher_features: Path | None = Field(None, description="feature store that has the pairs' images")
+    matcher_configs: Names = Field((), description="TOML files of the ensemble's members, as JSON")
+    matcher_interval_s: float = Field(604_800, ge=0, description="time from one training of matchers to the next")
+
+    library_table: Path | None = Field(None, description="covers to build a library of; unset: none is built")
+    library_images: Path | None = Field(None, description="their pictures")
+    library_features: Path | None = Field(None, description="feature store of their pictures; what it lacks is added")
+    library_sentences: Path | None = Field(None, description="what POST /artwork/match may find")
+    library_queries: Path | None = Field(None, description="queries that choose the weights of the fusion")
+    library_interval_s: float = Field(
+        3_600, ge=0, description="how often covers are looked through for changes; new matchers are seen at once"
+    )
+
+    cover_faces_interval_s: float | None = Field(
+        None, ge=0, description="how often pictures are looked through for new faces; unset: no faces are read"
+    )
+
     keep_releases: int = Field(4, ge=1, le=32, description="earlier releases kept on disk")
     service_urls: Names = Field((), description='services whose verdict counts, e.g. ["http://service:8001"]')
     verdict_timeout_s: float = Field(120, gt=0, description="how long their verdict on a release is waited for")
@@ -74,6 +109,23 @@ class TrainerSettings(BaseSettings):
         if self.release_public_key is not None and self.signing_key is None:
             raise ValueError("expected signing_key where release_public_key refuses what nobody has signed")
         return self
+
+    @model_validator(mode="after")
+    def _jobs_have_what_they_need(self) -> Self:
+        wanted = [pair for pair in TOGETHER if any(getattr(self, name) not in (None, ()) for name in pair[0])]
+        lacking = {name for _, needed in wanted for name in needed if getattr(self, name) in (None, ())}
+        if lacking:
+            raise ValueError(f"expected {', '.join(map(variable_of, sorted(lacking)))} beside what is set of its job")
+        if self.matcher_root is not None and self.matcher_pairs is None and self.library_table is None:
+            raise ValueError(f"expected settings of a job that uses {variable_of('matcher_root')}, got none")
+        return self
+
+    def at_once(self) -> "TrainerSettings":
+        """These, with no interval to be waited for."""
+        eager: dict[str, float] = dict.fromkeys(("interval_s", "matcher_interval_s", "library_interval_s"), 0.0)
+        if self.cover_faces_interval_s is not None:
+            eager["cover_faces_interval_s"] = 0.0
+        return self.model_copy(update={**eager, "min_events": 1})
 
 
 def variable_of(name: str) -> str:

@@ -10,11 +10,12 @@ from model.manifest import ReleaseError
 from model.release import read_current
 from service.logs import failure_fields
 from service.trainer.archive import Archive
+from service.trainer.cycle import PUBLISHED, WORSE
 from service.trainer.event_stream import EventStream
 from service.trainer.intake import Intake
 from service.trainer.item_releases import ItemReleases
 from service.trainer.job_process import FINISHED, JobProcess
-from service.trainer.jobs import ARCHIVE, JOBS, Job, job_folder
+from service.trainer.jobs import ARCHIVE, Job, job_folder, jobs_of
 from service.trainer.journal import read_journal
 from service.trainer.publication import Publication
 from service.trainer.settings import TrainerSettings
@@ -31,8 +32,13 @@ class Sidecar:
     """Everything but the jobs happens here, one thing after the other; a job has a process of its own."""
 
     def __init__(
-        self, settings: TrainerSettings, redis: Redis, telemetry: TrainerTelemetry, jobs: tuple[Job, ...] = JOBS
+        self,
+        settings: TrainerSettings,
+        redis: Redis,
+        telemetry: TrainerTelemetry,
+        jobs: tuple[Job, ...] | None = None,
     ) -> None:
+        """jobs: where not those that the settings ask for."""
         publication = Publication(settings)
         self._settings = settings
         self._telemetry = telemetry
@@ -40,7 +46,7 @@ class Sidecar:
         self._intake = Intake(settings, self._stream, Archive(settings.work_dir / ARCHIVE), telemetry)
         self._items = ItemReleases(settings, redis, publication)
         self._verdicts = Verdicts(settings, publication)
-        self._processes = [JobProcess(job) for job in jobs]
+        self._processes = [JobProcess(job) for job in (jobs_of(settings) if jobs is None else jobs)]
         self._in_force: str | None = None
         self._asked_s = float("-inf")
         self._stopping = False
@@ -73,7 +79,7 @@ class Sidecar:
         self._intake.write()
         self._items_in_force()
         well = True
-        eager = self._settings.model_copy(update={"interval_s": 0.0, "min_events": 1})
+        eager = self._settings.at_once()
         for process in self._processes:
             if not self._stopping and process.job.due(eager):
                 process.start()
@@ -140,13 +146,13 @@ class Sidecar:
                 return
 
     def _ended(self, process: JobProcess) -> None:
-        job = process.job.name
-        last = read_journal(job_folder(self._settings, job))["last"]
+        job = process.job
+        last = read_journal(job_folder(self._settings, job.name))["last"]
         outcome = "failed" if process.failures or last is None else last["outcome"]
-        self._telemetry.cycles.labels(job, outcome).inc()
-        if outcome == "published":
-            self._telemetry.releases.labels("trained").inc()
-        elif outcome == "worse":
+        self._telemetry.cycles.labels(job.name, outcome).inc()
+        if outcome == PUBLISHED:
+            self._telemetry.releases.labels(job.kind).inc()
+        elif outcome == WORSE:
             self._telemetry.refused.labels("evaluation").inc()
 
     def _show(self) -> None:

@@ -10,7 +10,7 @@ from redis import Redis
 from model.durable_files import locked
 from service.logs import failure_fields
 from service.trainer.cycle import sweep_cycle
-from service.trainer.jobs import ARCHIVE, JOBS, connect, job_folder
+from service.trainer.jobs import ARCHIVE, connect, job_folder, jobs_of
 from service.trainer.settings import TrainerSettings
 from service.trainer.sidecar import Sidecar
 from service.trainer.telemetry import TrainerTelemetry
@@ -36,7 +36,7 @@ def _work(settings: TrainerSettings, redis: Redis, once: bool) -> int:
     telemetry = TrainerTelemetry()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_host, telemetry.registry)
-    for job in JOBS:
+    for job in jobs_of(settings):
         sweep_cycle(job_folder(settings, job.name))
     sidecar = Sidecar(settings, redis, telemetry)
     for number in (signal.SIGTERM, signal.SIGINT):

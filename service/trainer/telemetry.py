@@ -41,9 +41,15 @@ class TrainerTelemetry:
             ("job", "of"),
             registry=registry,
         )
+        self.rsum = Gauge(
+            "rec_trainer_rsum",
+            "rSum on the pairs' validation part, before and after the last training of matchers",
+            ("of",),
+            registry=registry,
+        )
         for result in ("archived", "repeated", "erased", "unreadable", "lost"):
             self.events.labels(result)
-        for kind in ("trained", "grown"):
+        for kind in ("trained", "grown", "matchers", "library", "cover_faces"):
             self.releases.labels(kind)
         for by in ("evaluation", "service"):
             self.refused.labels(by)
@@ -58,9 +64,11 @@ class TrainerTelemetry:
             self.stage_seconds.labels(job, stage).set(seconds)
         self.eta.labels(job).set(eta_s(journal, now_s) or 0.0)
         for of in ("before", "after"):
-            figures = last["facts"].get(of)
-            if figures is not None:
+            figures = last["facts"].get(of) or {}
+            if "hr@50" in figures:
                 self.hit_rate.labels(job, of).set(figures["hr@50"])
+            if "rsum" in figures:
+                self.rsum.labels(of).set(figures["rsum"])
 
 
 def eta_s(journal: Mapping[str, Any], now_s: float) -> float | None:

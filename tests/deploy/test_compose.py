@@ -9,10 +9,12 @@ import yaml
 
 from service.server import Worker
 from service.settings import Settings
-from service.trainer.settings import TrainerSettings, variable_of
+from service.trainer.jobs import JOBS, jobs_of
+from service.trainer.settings import TrainerSettings, load_trainer_settings, variable_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+COVERS = yaml.safe_load((ROOT / "deploy/covers.yaml").read_text())
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 SERVICE_KEYS = {
     *("build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "ports", "read_only"),
@@ -67,6 +69,27 @@ def test_only_settings_that_exist_are_set() -> None:
     assert set(re.findall(r"\b(REC_\w+)=", DOCKERFILE)) <= SETTING_NAMES
     sidecar = {variable_of(name) for name in TrainerSettings.model_fields}
     assert set(COMPOSE["services"]["trainer"]["environment"]) <= sidecar
+
+
+def test_covers_are_the_same_folder_to_the_service_and_the_sidecar(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(COVERS) == {"services"}
+    assert set(COVERS["services"]) == {"service", "trainer"}
+    service, trainer = (COVERS["services"][name] for name in ("service", "trainer"))
+    assert set(service["environment"]) <= SETTING_NAMES
+    assert service["environment"].items() <= trainer["environment"].items()
+    (mounted,) = service["volumes"]
+    assert trainer["volumes"] == [mounted]
+    image = re.findall(r"^ENV PATH=(\S+)/bin", DOCKERFILE, re.MULTILINE)[0]
+    for name, value in {**COMPOSE["services"]["trainer"]["environment"], **trainer["environment"]}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REC_RELEASE_ROOT", "/releases")
+    settings = load_trainer_settings()
+    assert [job.name for job in jobs_of(settings)] == [job.name for job in JOBS]
+    for path in settings.matcher_configs:
+        assert (ROOT / Path(path).relative_to(f"{image}/lib/python3.11/site-packages")).is_file()
+    paths = [value for value in trainer["environment"].values() if value.startswith("/")]
+    assert len(paths) > 8
+    assert all(Path(path).is_relative_to(mounted["target"]) for path in paths)
 
 
 def test_the_image_does_not_run_as_root_and_knows_when_it_is_ready() -> None:

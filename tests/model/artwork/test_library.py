@@ -65,3 +65,20 @@ def test_one_picture_under_two_ids_counts_as_one():
     assert (library.picture(20), library.copies(cover.picture)) == (cover.picture, 2)
     library = library.with_addition(made_up_addition("cover-4", seed=9))
     assert (library.copies(cover.picture), library.copies(library.picture(21))) == (1, 1)
+
+
+@pytest.mark.parametrize("gone", ["cover-3", "new"])
+def test_what_was_removed_is_nowhere_until_it_is_added_again(gone):
+    addition = made_up_addition("new", seed=5)
+    library = made_up_library(20).with_addition(addition)
+    row = library.row_of(gone)
+    vector, picture = library.vectors(np.array([row]))[0], library.picture(row)
+    less = library.without({gone})
+    assert (len(less), less.row_of(gone), less.copies(picture)) == (20, None, library.copies(picture) - 1)
+    rows, eligible = less.nearest(vector, less.select({}), 21)
+    assert eligible == 20
+    assert gone not in {less.cover(one).artwork_id for one in rows.tolist()}
+    assert less.shown_before("other", library.cover(row).fingerprint, vector) is None
+    again = less.with_addition(made_up_addition(gone, seed=6))
+    assert (len(again), again.removed, again.row_of(gone) is None) == (21, frozenset(), False)
+    assert (library.row_of(gone), len(less.without({gone, "unknown"}))) == (row, 20)

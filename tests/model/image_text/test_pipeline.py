@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import model.image_text.train as train_module
-from model.image_text.captions import read_captions
+from model.image_text.captions import Captions, read_captions
 from model.image_text.checkpoint import load_checkpoint
 from model.image_text.data import Features
 from model.image_text.ensemble import Ensemble, joined_vectors
@@ -17,7 +17,7 @@ from model.image_text.evaluate import evaluate
 from model.image_text.evaluate import main as evaluate_main
 from model.image_text.export import export_release
 from model.image_text.inference import load_matchers
-from model.image_text.refresh import refresh
+from model.image_text.refresh import judge, rsum_of_release, served_rsum, train_members
 from model.image_text.train import main as train_main
 from model.image_text.train import prepare, train
 from model.image_text.tuning import Tuning
@@ -177,18 +177,22 @@ def test_an_empty_text_and_a_missing_field_are_refused(release):
         embedder.encode_images([image(0, width=5, classes=133, side=64)])
 
 
-def test_a_refresh_publishes_a_release_and_goes_on_where_it_was(scenes, tmp_path):
-    pairs, features = scenes
-    settings = config("3shnet", network=SIZES)
-    first = refresh(settings, read_captions(pairs), Features([features]), tmp_path / "work", tmp_path / "root")
-    run = tmp_path / "work" / "run"
-    state, weights = (run / "state.safetensors").stat().st_mtime_ns, (run / "weights.safetensors").read_bytes()
-    again = refresh(settings, read_captions(pairs), Features([features]), tmp_path / "work", tmp_path / "root")
-    assert (tmp_path / "root" / "current").read_text().splitlines()[0] == again.release_id
-    assert (run / "state.safetensors").stat().st_mtime_ns == state  # nothing was trained again
-    assert (run / "weights.safetensors").read_bytes() == weights
-    assert load_matchers(first.path).scorer is None
-    assert first.manifest["facts"]["metrics"]["part"] == "test"
+def test_a_refresh_is_gone_on_with_and_judged_as_it_is_served(scenes, tmp_path):
+    captions, features = read_captions(scenes[0]), Features([scenes[1]])
+    data = Captions.from_json(captions.to_json()), features
+    assert data[0] == captions
+    configs = [config("3shnet", network={**SIZES, "visual": visual}) for visual in ("region", "grid")]
+    runs = train_members(configs, *data, tmp_path)
+    states = [(run / "state.safetensors").stat().st_mtime_ns for run in runs]
+    weights = [(run / "weights.safetensors").read_bytes() for run in runs]
+    assert train_members(configs, *data, tmp_path) == runs
+    assert [(run / "state.safetensors").stat().st_mtime_ns for run in runs] == states  # nothing was trained again
+    assert [(run / "weights.safetensors").read_bytes() for run in runs] == weights
+    report = judge(runs, *data, tmp_path)
+    release = export_release(runs, tmp_path / "root", report)
+    assert (report["part"], load_matchers(release.path).scorer) == ("test", None)
+    assert report["selected"] == pytest.approx(rsum_of_release(release.path, *data, tmp_path))
+    assert report["selected"] == served_rsum(evaluate(runs, captions, features, "val")["metrics"])
 
 
 def test_the_commands_run_and_say_what_is_wrong(scenes, tmp_path, capsys):

@@ -1,6 +1,6 @@
 """From a table of covers to a served release, with networks that were trained on simulated scenes."""
 
-import hashlib
+import dataclasses
 
 import numpy as np
 import polars as pl
@@ -12,35 +12,21 @@ from model.artwork.inference import ArtworkRelease
 from model.image_text.captions import read_captions
 from model.image_text.data import Features
 from model.image_text.export import export_release
-from model.image_text.inference import load_matchers
 from model.image_text.train import prepare, train
 from model.release import current_release
-from model.vision.assembly import assemble
-from model.vision.feature_store import FeatureStore
-from model.vision.features import ImageFeatures
-from model.vision.regions import Regions
-from model.vision.relations import Relations
-from model.vision.segmentation import SegmentMap
-from service.artwork import networks
 from service.artwork.build import Plan, build, main
 from service.artwork.intake import read_table
 from service.settings import Settings
 from tests.model.artwork.libraries import IDENTITY, made_up_addition
-from tests.model.image_text.scenes import SPACE, WIDTH, config, image, write_scenes
+from tests.model.image_text.scenes import SPACE, config, write_scenes
 from tests.service.artwork.asking import search
-from tests.service.artwork.tiny import picture
+from tests.service.artwork.scene_covers import COVERS, real_networks, write_covers
 from tests.service.running import serving
-
-COVERS = 16
-LETTERED = 5
 
 
 @pytest.fixture(scope="module", autouse=True)
-def real_networks():
-    """These, whatever services of other tests in this process are made of."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, "load_matchers", load_matchers)
-        patch.setattr(networks, "assemble", assemble)
+def undisturbed():
+    with real_networks():
         yield
 
 
@@ -60,24 +46,7 @@ def matcher(tmp_path_factory):
 def plan(matcher, tmp_path_factory):
     """Pictures whose features are kept already: nothing has to look at them."""
     folder = tmp_path_factory.mktemp("covers")
-    (folder / "images").mkdir()
-    store = FeatureStore(folder / "features", SPACE)
-    store.create({"regions": "simulated"})
-    rows, queries = [], []
-    for number in range(COVERS):
-        content = picture("red", number, kind="JPEG")
-        (folder / "images" / f"{number}.jpg").write_bytes(content)
-        bits = [(number >> place) & 1 for place in range(6)]
-        store.put(scene(number, bits, hashlib.sha256(content).hexdigest()))
-        text = ["ZANZIBAR"] if number == LETTERED else []
-        rows.append((f"c{number}", f"{number}.jpg", f"T{number}", text, ["odd" if number % 2 else "even"]))
-        words = " ".join(f"w{place}{bit}" for place, bit in enumerate(bits))
-        queries.append((f"c{number}", words, "sentence", "val" if number % 2 else "test"))
-    names = ["artwork_id", "image", "title", "read_text", "parity"]
-    pl.DataFrame(rows, schema=names, orient="row").write_parquet(folder / "table.parquet")
-    names = ["artwork_id", "query", "kind", "split"]
-    pl.DataFrame(queries, schema=names, orient="row").write_parquet(folder / "queries.parquet")
-    pl.DataFrame({"sentence": ["w01 w10", "w51", "w51"]}).write_parquet(folder / "sentences.parquet")
+    write_covers(folder)
     return Plan(
         table=folder / "table.parquet",
         images=folder / "images",
@@ -86,20 +55,6 @@ def plan(matcher, tmp_path_factory):
         features=folder / "features",
         sentences=folder / "sentences.parquet",
         queries=folder / "queries.parquet",
-    )
-
-
-def scene(number, bits, sha256):
-    code = np.repeat(np.array(bits) * 2.0 - 1, WIDTH // 6)
-    seen = image(number, code=code, classes=133, side=64)
-    return ImageFeatures(
-        sha256,
-        SPACE,
-        {"regions": "simulated"},
-        regions=Regions(seen.boxes, seen.regions, seen.labels, seen.scores, ("detector",) * 6),
-        grid=seen.grid,
-        segments=SegmentMap(seen.seg_sem, seen.seg_map, seen.seg_cat, has_stuff=False),
-        relations=Relations(seen.relations % 6, seen.relation_scores, tuple("abcdef")),
     )
 
 
@@ -146,6 +101,16 @@ def test_the_next_release_takes_additions_in_and_keeps_names_of_styles(plan, bui
     assert loaded.library.copies(loaded.library.cover(row).picture) == 2
     styles = [set(one.base.catalogue.attributes[STYLE].values) for one in (before, loaded.library)]
     assert styles[0] == styles[1]
+
+
+def test_what_was_taken_away_is_left_out_until_it_is_added_again(plan, tmp_path):
+    own = dataclasses.replace(plan, root=tmp_path / "root")
+    for gone in ("c3", "added"):
+        Additions(own.root).remove(gone)
+    assert build(own)[0].manifest["facts"]["covers"] == COVERS - 1
+    assert ArtworkRelease.load(current_release(own.root)).library.row_of("c3") is None
+    Additions(own.root).put(made_up_addition("c3", picture=""), (plan.images / "3.jpg").read_bytes(), IDENTITY)
+    assert build(own)[0].manifest["facts"]["covers"] == COVERS
 
 
 def test_pictures_that_cannot_be_used_are_named_and_left_out(plan, tmp_path, capsys):

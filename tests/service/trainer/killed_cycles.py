@@ -1,7 +1,8 @@
 """A cycle killed before each step that changes a file, and gone on with: python -m tests.service.trainer.killed_cycles.
 
-Arguments: a folder with releases/ and sidecar/archive, the store's address, every how manieth step. Prints, as JSON,
-what uninterrupted and interrupted cycles have left. Forks: nothing has been computed when it does.
+Arguments: a folder with releases/, sidecar/archive and what the job needs, the store's address, the job, every how
+manieth step. settings.json in that folder has the job's settings, FOLDER for the folder itself. Prints, as JSON, what
+uninterrupted and interrupted cycles have left. Forks: nothing has been computed when it does.
 """
 
 import json
@@ -15,52 +16,56 @@ from pathlib import Path
 import torch
 import torch._dynamo  # what an optimizer imports when it is made: before the fork, not after it
 
-from model.manifest import read_manifest
+from model.manifest import RELEASE_ID, read_manifest
 from model.release import read_current, verify_release
-from service.trainer import retraining  # noqa: F401 - the same
+from service.trainer import library, matchers, retraining  # noqa: F401 - the same
 from service.trainer.cycle import sweep_cycle
-from service.trainer.jobs import ARCHIVE, JOBS, RETRAINING, job_folder
+from service.trainer.jobs import ARCHIVE, JOBS, LIBRARY, MATCHERS, RETRAINING, Job, job_folder
 from service.trainer.journal import read_journal
 from service.trainer.settings import TrainerSettings
 
 CHANGES = frozenset({"os.rename", "os.mkdir", "os.remove", "shutil.rmtree"})
+ROOTS = {RETRAINING: "release_root", MATCHERS: "matcher_root", LIBRARY: "artwork_root"}
+# How long a training took is never the same.
+TIMED = "0-facts.json"
 
 
-def main(template: Path, redis_url: str, every: int) -> None:
+def main(template: Path, redis_url: str, name: str, every: int) -> None:
     torch.set_num_threads(1)
-    steps = _steps(template, redis_url)
+    job = {job.name: job for job in JOBS}[name]
+    steps = _steps(template, redis_url, job)
     chosen = range(every // 2, len(steps), every)
-    whole = _left(template, redis_url, None)
-    found = {f"{number} {steps[number]}": _left(template, redis_url, number) for number in chosen}
+    whole = _left(template, redis_url, job, None)
+    found = {f"{number} {steps[number]}": _left(template, redis_url, job, number) for number in chosen}
     sys.stdout.write(json.dumps({"steps": len(steps), "whole": whole, "killed": found}))
 
 
-def _left(template: Path, redis_url: str, kill_at: int | None) -> dict[str, object]:
+def _left(template: Path, redis_url: str, job: Job, kill_at: int | None) -> dict[str, object]:
     """What lies there after a cycle that was killed once, and gone on with by another process."""
     folder = template.with_name("killed")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(template, folder)
     settings = _settings(folder, redis_url)
     if kill_at is not None:
-        status = _forked(lambda: _killing(settings, kill_at))
+        status = _forked(lambda: _killing(settings, job, kill_at))
         if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             return {"not killed": status}
-    status = _forked(lambda: _go_on(settings))
-    root = settings.release_root
+    status = _forked(lambda: _go_on(settings, job))
+    root = getattr(settings, ROOTS[job.name])
     release = verify_release(root / read_current(root).release_id)
-    journal = read_journal(job_folder(settings, RETRAINING))
-    left = [path.name for path in (*root.iterdir(), *job_folder(settings, RETRAINING).iterdir())]
-    hashes = {name: entry["sha256"] for name, entry in read_manifest(release.path)["files"].items()}
+    journal = read_journal(job_folder(settings, job.name))
+    left = [path.name for path in (*root.iterdir(), *job_folder(settings, job.name).iterdir())]
+    hashes = {name: entry["sha256"] for name, entry in read_manifest(release.path)["files"].items() if name != TIMED}
     return {
         "status": status,
         "outcome": journal["last"]["outcome"],
         "files": hashes,
         "left over": sorted(name for name in left if name.startswith(".") or name == "work" or name.endswith(".part")),
-        "releases": sum(path.is_dir() for path in root.iterdir()),
+        "releases": sum(RELEASE_ID.fullmatch(path.name) is not None for path in root.iterdir()),
     }
 
 
-def _steps(template: Path, redis_url: str) -> list[str]:
+def _steps(template: Path, redis_url: str, job: Job) -> list[str]:
     folder, log = template.with_name("counted"), template.with_name("steps")
     shutil.copytree(template, folder)
 
@@ -72,7 +77,7 @@ def _steps(template: Path, redis_url: str) -> list[str]:
                     file.write(f"{event} {arguments[1 if event == 'os.rename' else 0]}\n")
 
             sys.addaudithook(hook)
-            _go_on(_settings(folder, redis_url))
+            _go_on(_settings(folder, redis_url), job)
             file.flush()
             os._exit(0)
 
@@ -81,7 +86,7 @@ def _steps(template: Path, redis_url: str) -> list[str]:
     return log.read_text().splitlines()
 
 
-def _killing(settings: TrainerSettings, left: int) -> None:
+def _killing(settings: TrainerSettings, job: Job, left: int) -> None:
     def hook(event: str, _: tuple[object, ...]) -> None:
         nonlocal left
         if event in CHANGES:
@@ -90,18 +95,19 @@ def _killing(settings: TrainerSettings, left: int) -> None:
             left -= 1
 
     sys.addaudithook(hook)
-    _go_on(settings)
+    _go_on(settings, job)
 
 
-def _go_on(settings: TrainerSettings) -> None:
+def _go_on(settings: TrainerSettings, job: Job) -> None:
     """As the sidecar does: nothing where the cycle has ended."""
-    (job,) = JOBS
-    sweep_cycle(job_folder(settings, RETRAINING))
+    sweep_cycle(job_folder(settings, job.name))
     if job.due(settings):
         job.run(settings)
 
 
 def _settings(folder: Path, redis_url: str) -> TrainerSettings:
+    file = folder / "settings.json"
+    own = json.loads(file.read_text().replace("FOLDER", str(folder))) if file.exists() else {}
     return TrainerSettings(
         release_root=folder / "releases",
         redis_url=redis_url,
@@ -109,6 +115,7 @@ def _settings(folder: Path, redis_url: str) -> TrainerSettings:
         min_events=1,
         pretrain_epochs=1,
         max_hit_rate_loss=1.0,
+        **own,
     )
 
 
@@ -128,4 +135,4 @@ def _forked(function: Callable[[], object]) -> int:
 
 if __name__ == "__main__":
     assert (Path(sys.argv[1]) / "sidecar" / ARCHIVE).is_dir()
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.trainer.settings import TrainerSettings
+from service.trainer.settings import SHARED, TrainerSettings
 from tests.service.running import RedisServer
 
 DAY_S = 86_400
@@ -32,7 +32,7 @@ class Surroundings:
         bare = {name: value for name, value in os.environ.items() if not name.startswith("REC_")}
         small = {"ITEMS_INTERVAL_S": "0", "MAX_HIT_RATE_LOSS": "1", "METRICS_PORT": "0", "NICE": "0"}
         own = {
-            f"REC_TRAINER_{name}": value
+            f"{'REC_' if name.lower() in SHARED else 'REC_TRAINER_'}{name}": value
             for name, value in ({**small, "WORK_DIR": str(self.work_dir), **changes}).items()
         }
         return {**bare, "REC_RELEASE_ROOT": str(self.root), "REC_REDIS_URL": self.redis_server.url, **own}
@@ -40,7 +40,7 @@ class Surroundings:
     def run_once(self, **changes: str) -> subprocess.CompletedProcess[str]:
         """python -m service.trainer --once."""
         command = [sys.executable, "-m", "service.trainer", "--once"]
-        return subprocess.run(command, env=self.environment(**changes), capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=self.environment(**changes), capture_output=True, text=True, timeout=400)
 
 
 def fields_of(event_id: str, user_id: str, item_id: str, event_time_s: int, **changes: str) -> dict[str, str]:

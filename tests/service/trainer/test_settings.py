@@ -48,3 +48,37 @@ def test_where_releases_must_be_signed_the_sidecar_signs(monkeypatch):
         load_trainer_settings()
     monkeypatch.setenv("REC_TRAINER_SIGNING_KEY", "/key")
     load_trainer_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        (
+            {"REC_TRAINER_MATCHER_PAIRS": "/pairs"},
+            "MATCHER_CONFIGS, REC_TRAINER_MATCHER_FEATURES, REC_TRAINER_MATCHER_ROOT",
+        ),
+        ({"REC_TRAINER_MATCHER_ROOT": "/matchers"}, "expected settings of a job"),
+        (
+            {"REC_TRAINER_LIBRARY_QUERIES": "/q", "REC_TRAINER_MATCHER_ROOT": "/m"},
+            "REC_ARTWORK_ROOT, REC_TRAINER_LIBRARY",
+        ),
+        (
+            {"REC_TRAINER_COVER_FACES_INTERVAL_S": "60", "REC_FACES_ROOT": "/f"},
+            "REC_COVER_FACES_ROOT, REC_COVER_IMAGES",
+        ),
+    ],
+)
+def test_half_of_what_a_job_needs_is_refused(monkeypatch, given, lacking):
+    for name, value in {"REC_RELEASE_ROOT": "/releases", "REC_TRAINER_WORK_DIR": "/sidecar", **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=lacking):
+        load_trainer_settings()
+
+
+def test_what_the_service_alone_needs_asks_for_no_job(monkeypatch):
+    for name in ("RELEASE_ROOT", "ARTWORK_ROOT", "PARTS_DIR", "FACES_ROOT", "COVER_FACES_ROOT", "COVER_IMAGES"):
+        monkeypatch.setenv(f"REC_{name}", "/somewhere")
+    monkeypatch.setenv("REC_TRAINER_WORK_DIR", "/sidecar")
+    settings = load_trainer_settings()
+    assert (settings.cover_faces_interval_s, settings.at_once().cover_faces_interval_s) == (None, None)
+    assert settings.at_once().interval_s == 0

@@ -23,3 +23,14 @@ def test_a_journal_is_shown_as_gauges():
     assert (value("eta_seconds"), value("stage_seconds", stage="window")) == (29, 5)
     telemetry.show("retraining", {**journal, "stage": None}, now_s=140.0)
     assert (value("stage_info", stage="pretrain"), value("eta_seconds")) == (0, 0)
+
+
+def test_figures_of_matchers_are_told_beside_those_of_lists():
+    telemetry = TrainerTelemetry()
+    journal = {"stage": None, "started_s": None, "seconds": {}}
+    for before in (None, {"rsum": 390.0}):
+        last = {"outcome": "worse", "seconds": {}, "facts": {"before": before, "after": {"rsum": 380.5}}}
+        telemetry.show("matchers", {**journal, "last": last}, now_s=0.0)
+    values = [telemetry.registry.get_sample_value("rec_trainer_rsum", {"of": of}) for of in ("before", "after")]
+    assert values == [390.0, 380.5]
+    assert telemetry.registry.get_sample_value("rec_trainer_hit_rate", {"job": "matchers", "of": "after"}) is None
