@@ -84,7 +84,9 @@ class Service:
         return cls(
             settings=settings,
             telemetry=telemetry,
-            permits=Permits(settings.max_concurrent_requests, telemetry.in_flight),
+            permits=Permits(
+                settings.max_concurrent_requests, telemetry.in_flight, lowest=settings.min_concurrent_requests
+            ),
             user_hash=UserHash(key.get_secret_value() if key else None),
             releases=releases,
             watch=None if settings.release_root is None else ReleaseWatch(settings, telemetry, releases, recent),
