@@ -5,7 +5,7 @@ from loadtest.drift.world import DriftingWorld
 
 @pytest.fixture(scope="module")
 def world():
-    return DriftingWorld.simulate(users=20, items=200, before=4, days=3, seed=0)
+    return DriftingWorld.simulate(users=20, items=200, before=4, days=3, premieres=0.3, seed=0)
 
 
 def test_days_follow_each_other_without_a_gap(world):
