@@ -85,14 +85,13 @@ def explored_slate(
     logits = _logits(scores, exploration.temperature)
     by_score, by_chance = _orders(logits, sizes, chance, uniform=share > 0)
     uniformly = chance.uniform(k) < share
-    ranked = [[own[order] for own, order in zip(column, by_score, strict=True)] for column in (rows, scores)]
     if owner or share:
-        shuffled = [[own[order] for own, order in zip(column, by_chance, strict=True)] for column in (rows, scores)]
         owed = [list(owner.values()).count(index) for index in range(len(rows))]
-        slate = _turns([_pairs(*ranked), _pairs(*shuffled)], owed, k, uniformly.tolist())
+        pairs = [_pairs(rows, scores, orders) for orders in (by_score, by_chance)]
+        slate = _turns(pairs, owed, k, uniformly.tolist())
     else:
-        # Noise alone decides: the list is that of the noisy scores.
-        slate = merge_slate(*ranked, [0] * len(rows), k)
+        # Noise alone decides: the list is the one that is shown of the noisy order.
+        slate = merge_slate(_ordered(rows, by_score), _ordered(scores, by_score), [0] * len(rows), k)
     return slate, _propensities(np.concatenate(rows), logits, sizes, slate, share)
 
 
@@ -132,8 +131,16 @@ def _parts(values: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     return [values[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 
-def _pairs(rows: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[Iterator[tuple[int, float]]]:
-    return [zip(own.tolist(), points.tolist(), strict=True) for own, points in zip(rows, scores, strict=True)]
+def _ordered(columns: Sequence[np.ndarray], orders: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [own[order] for own, order in zip(columns, orders, strict=True)]
+
+
+def _pairs(
+    rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], orders: Sequence[np.ndarray]
+) -> list[Iterator[tuple[int, float]]]:
+    """Per instruction (row, score) in an order."""
+    ordered = zip(_ordered(rows, orders), _ordered(scores, orders), strict=True)
+    return [zip(own.tolist(), points.tolist(), strict=True) for own, points in ordered]
 
 
 def _turns(
