@@ -40,14 +40,14 @@ class Sizes:
     validation has not risen for `patience_epochs`.
     """
 
-    users: int = 500
+    users: int = 300
     items: int = 2_000
     before: int = 20
     days: int = 10
     premieres_percent: int = 3
     window_days: int = 5
-    epochs: int = 20
-    patience_epochs: int = 2
+    epochs: int = 40
+    patience_epochs: int = 3
     refresh_epochs: int = 2
     refresh_rate_percent: int = 50
     seed: int = 0

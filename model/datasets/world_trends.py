@@ -29,7 +29,7 @@ def promotion(
     """
     begin_s = start_s + period_s * np.arange(periods)
     age_days = (begin_s[:, None] - tracks.released_s[None, :]).clip(0) / DAY_S
-    launched = trends.launch * 0.5 ** (age_days / trends.half_life_days)
+    launched: np.ndarray = trends.launch * 0.5 ** (age_days / trends.half_life_days)
     if not trends.spread:
         return launched
     # An Ornstein-Uhlenbeck process, stationary from the first period on.
@@ -38,4 +38,5 @@ def promotion(
     moods[0] = rng.normal(size=len(tracks))
     for period in range(1, periods):
         moods[period] = kept * moods[period - 1] + np.sqrt(1.0 - kept**2) * rng.normal(size=len(tracks))
-    return launched + trends.spread * moods
+    trended: np.ndarray = launched + trends.spread * moods
+    return trended
