@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,21 +48,51 @@ def measure(target: Target, concurrency: int, *, min_cpu_s: float = MIN_CPU_S) -
 
     Raises InvalidCellError where an answer was not as expected.
     """
-    with written_bodies(target) as bodies:
-        drive_apart(target, bodies, concurrency, seconds=WARM_UP_S, count=target.warm_up)
-        before = _spent(target)
-        began_s = time.monotonic()
-        outcomes: list[dict[str, Any]] = []
-        answers = 0
-        while True:
-            outcome = drive_apart(target, bodies, concurrency, seconds=min(CHUNK_S, min_cpu_s), start=answers)
-            outcomes.append(outcome)
-            answers += outcome["answers"]
-            after = _spent(target)
-            if after["server"] - before["server"] >= min_cpu_s or time.monotonic() - began_s > MAX_WALL_S:
+    return measure_in_turn([target], concurrency, min_cpu_s=min_cpu_s)[0]
+
+
+def measure_in_turn(
+    targets: Sequence[Target], concurrency: int, *, min_cpu_s: float = MIN_CPU_S
+) -> list[dict[str, Any]]:
+    """Like `measure` for servers that run at the same time, asked chunk by chunk in turn.
+
+    What else the machine does weighs on all of them alike, and what a server does after its answers is charged to it.
+    """
+    runs = [_Run(target, concurrency, min(CHUNK_S, min_cpu_s)) for target in targets]
+    began_s = time.monotonic()
+    with ExitStack() as stack:
+        for run in runs:
+            run.warm_up(stack.enter_context(written_bodies(run.target)))
+        while time.monotonic() - began_s < MAX_WALL_S * len(runs):
+            for run in runs:
+                run.chunk()
+            if all(run.spent()["server"] >= min_cpu_s for run in runs):
                 break
-    spent = {name: after[name] - before[name] for name in after}
-    return _figures(target, outcomes, spent)
+    return [_figures(run.target, run.outcomes, run.spent()) for run in runs]
+
+
+class _Run:
+    """The chunks of one target."""
+
+    def __init__(self, target: Target, concurrency: int, chunk_s: float) -> None:
+        self.target = target
+        self.outcomes: list[dict[str, Any]] = []
+        self._concurrency, self._chunk_s = concurrency, chunk_s
+
+    def warm_up(self, bodies: Path) -> None:
+        self._bodies = bodies
+        drive_apart(self.target, bodies, self._concurrency, seconds=WARM_UP_S, count=self.target.warm_up)
+        self._before = _spent(self.target)
+
+    def chunk(self) -> None:
+        answers = sum(outcome["answers"] for outcome in self.outcomes)
+        self.outcomes.append(
+            drive_apart(self.target, self._bodies, self._concurrency, seconds=self._chunk_s, start=answers)
+        )
+
+    def spent(self) -> dict[str, float]:
+        """CPU seconds since the warm-up."""
+        return {name: now_s - self._before[name] for name, now_s in _spent(self.target).items()}
 
 
 @contextmanager
