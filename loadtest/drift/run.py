@@ -40,8 +40,8 @@ class Sizes:
     validation has not risen for `patience_epochs`.
     """
 
-    users: int = 300
-    items: int = 2_000
+    users: int = 200
+    items: int = 1_000
     before: int = 20
     days: int = 10
     premieres_percent: int = 3
