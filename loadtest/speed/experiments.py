@@ -33,6 +33,8 @@ VARIANTS = {
     "drawn": {"REC_EXPERIMENT": json.dumps(DRAWN)},
 }
 """REC_ settings; each has what the one before has, and the last draws every list of all users."""
+# Each would choose for itself, by what it measures at start, and they are to differ in the experiment alone.
+ALIKE = {"REC_RUNTIME": "numpy"}
 
 
 def compare(root: Path, out: Path, *, min_cpu_s: float) -> list[Row]:
@@ -68,7 +70,7 @@ def experiment_table(rows: list[Row]) -> str:
 
 def _started(stack: ExitStack, root: Path, out: Path, cell: Cell, variant: str) -> Target:
     servers = stack.enter_context(Servers(out / "logs" / variant))
-    address = start(servers, cell, root, VARIANTS[variant])
+    address = start(servers, cell, root, ALIKE | VARIANTS[variant])
     listeners = Listeners.of_release(root, cell.history_events)
     listeners.plant(address)
     return target_of(cell, listeners, address, servers)
