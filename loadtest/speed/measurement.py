@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,41 +58,40 @@ def measure_in_turn(
 
     What else the machine does weighs on all of them alike, and what a server does after its answers is charged to it.
     """
-    runs = [_Run(target, concurrency, min(CHUNK_S, min_cpu_s)) for target in targets]
-    began_s = time.monotonic()
     with ExitStack() as stack:
-        for run in runs:
-            run.warm_up(stack.enter_context(written_bodies(run.target)))
-        while time.monotonic() - began_s < MAX_WALL_S * len(runs):
+        runs = [_warmed_up(target, stack.enter_context(written_bodies(target)), concurrency) for target in targets]
+        began_s = time.monotonic()
+        while True:
             for run in runs:
-                run.chunk()
-            if all(run.spent()["server"] >= min_cpu_s for run in runs):
+                run.chunk(min(CHUNK_S, min_cpu_s))
+            enough = all(run.spent()["server"] >= min_cpu_s for run in runs)
+            if enough or time.monotonic() - began_s > MAX_WALL_S * len(runs):
                 break
     return [_figures(run.target, run.outcomes, run.spent()) for run in runs]
 
 
+@dataclass
 class _Run:
-    """The chunks of one target."""
+    """The chunks of one target. before: CPU seconds at the end of its warm-up."""
 
-    def __init__(self, target: Target, concurrency: int, chunk_s: float) -> None:
-        self.target = target
-        self.outcomes: list[dict[str, Any]] = []
-        self._concurrency, self._chunk_s = concurrency, chunk_s
+    target: Target
+    bodies: Path
+    concurrency: int
+    before: Mapping[str, float]
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
 
-    def warm_up(self, bodies: Path) -> None:
-        self._bodies = bodies
-        drive_apart(self.target, bodies, self._concurrency, seconds=WARM_UP_S, count=self.target.warm_up)
-        self._before = _spent(self.target)
-
-    def chunk(self) -> None:
+    def chunk(self, seconds: float) -> None:
         answers = sum(outcome["answers"] for outcome in self.outcomes)
-        self.outcomes.append(
-            drive_apart(self.target, self._bodies, self._concurrency, seconds=self._chunk_s, start=answers)
-        )
+        self.outcomes.append(drive_apart(self.target, self.bodies, self.concurrency, seconds=seconds, start=answers))
 
     def spent(self) -> dict[str, float]:
         """CPU seconds since the warm-up."""
-        return {name: now_s - self._before[name] for name, now_s in _spent(self.target).items()}
+        return {name: now_s - self.before[name] for name, now_s in _spent(self.target).items()}
+
+
+def _warmed_up(target: Target, bodies: Path, concurrency: int) -> _Run:
+    drive_apart(target, bodies, concurrency, seconds=WARM_UP_S, count=target.warm_up)
+    return _Run(target, bodies, concurrency, _spent(target))
 
 
 @contextmanager
