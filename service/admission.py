@@ -6,21 +6,27 @@ from contextlib import contextmanager
 
 from prometheus_client import Gauge
 
-from service.concurrency import ConcurrencyLimit
+from service.concurrency import LOWEST_LIMIT, ConcurrencyLimit
 from service.errors import OverloadedError
 
 
 class Permits:
     """As many requests at a time as get their answers soon; the next one is refused at once rather than queued.
 
-    The number follows what is measured (ConcurrencyLimit) and never exceeds `limit`. For one event loop.
+    The number follows what is measured (ConcurrencyLimit), between `lowest` and `limit`. For one event loop.
     """
 
-    def __init__(self, limit: int, in_flight: Gauge, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limit: int,
+        in_flight: Gauge,
+        clock: Callable[[], float] = time.monotonic,
+        lowest: int = LOWEST_LIMIT,
+    ) -> None:
         """in_flight: shows the permits taken. clock: seconds, monotonic."""
         self._clock = clock
         self._taken = 0
-        self._limit = ConcurrencyLimit(limit, clock())
+        self._limit = ConcurrencyLimit(limit, clock(), lowest)
         in_flight.set_function(lambda: self.taken)
 
     @property

@@ -68,7 +68,9 @@ class Service:
     def assemble(cls, settings: Settings) -> "Service":
         """Make every part; nothing is loaded and nothing connected yet."""
         telemetry = Telemetry()
-        permits = Permits(settings.max_concurrent_requests, telemetry.in_flight)
+        permits = Permits(
+            settings.max_concurrent_requests, telemetry.in_flight, lowest=settings.min_concurrent_requests
+        )
         releases, fallback = Releases(settings, telemetry), Fallback()
         store = Store(settings, telemetry)
         users = UserStore(store, settings)

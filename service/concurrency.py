@@ -4,7 +4,7 @@ INTERVAL_S = 0.1
 # A slow service needs longer for a sample worth acting on.
 LONGEST_INTERVAL_S = 1.0
 SAMPLE_REQUESTS = 8
-# So few requests at once say nothing of overload, and fewer would starve the batches of the model.
+# Unless it is set: so few requests at once say nothing of overload, and fewer would starve the batches of the model.
 LOWEST_LIMIT = 8
 # Under overload an answer may take this long, or this many times what it takes when little is going on.
 TARGET_S = 0.05
@@ -29,8 +29,9 @@ class ConcurrencyLimit:
     others rather than for us is still found out.
     """
 
-    def __init__(self, upper: int, now_s: float) -> None:
+    def __init__(self, upper: int, now_s: float, lowest: int = LOWEST_LIMIT) -> None:
         self.upper = upper
+        self.lowest = min(lowest, upper)
         self.value = upper
         self.ends_s = now_s + INTERVAL_S
         self.rate_per_s = 0.0
@@ -47,7 +48,7 @@ class ConcurrencyLimit:
         if taken == 1:
             self._busy_since_s = now_s
         self._most = max(self._most, taken)
-        if self.value <= LOWEST_LIMIT:
+        if self.value <= self.lowest:
             return UNDER_LOWEST_LIMIT
         return self._came if taken == 1 else CROWDED
 
@@ -77,7 +78,7 @@ class ConcurrencyLimit:
         self.refused_per_s = self._refused / elapsed_s
         # Over the busy time alone: overload that begins late in an interval must not look like a slow service.
         rate_per_s = self._completed / self._busy_s if self._busy_s > 0 else self.rate_per_s
-        if self._refused or self._fewest >= LOWEST_LIMIT or self._most >= self.value:
+        if self._refused or self._fewest >= self.lowest or self._most >= self.value:
             gain = RATE_GAIN if self.rate_per_s else 1.0
             self.rate_per_s += gain * (rate_per_s - self.rate_per_s)
             allowed_s = max(TARGET_S, TARGET_LATENCIES * self.latency_s)
@@ -89,7 +90,7 @@ class ConcurrencyLimit:
             # With little to do the drain rate may be higher than what is seen, never lower.
             self.rate_per_s = max(self.rate_per_s, rate_per_s)
             allowed_s = BURST_S
-        self.value = min(self.upper, max(LOWEST_LIMIT, round(self.rate_per_s * allowed_s)))
+        self.value = min(self.upper, max(self.lowest, round(self.rate_per_s * allowed_s)))
         self._restart(now_s, taken)
 
     def retry_after_s(self) -> int:

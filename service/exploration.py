@@ -15,15 +15,16 @@ Instructions take turns as in slate.py, so compliance is untouched. Where there 
 promises rest on are kept for the instruction that needs them, and the last places for those whose promise is open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.slate import Slate, promised_owners
+from service.slate import Slate, merge_slate, promised_owners
 
 # Between neighbours in rank, for the softmax that always takes the best: no noise drawn from 53 bits is as large.
 STEEPNESS = 1e4
@@ -64,55 +65,6 @@ class Chance:
         """float64 [number] in (0, 1)."""
         return ((self._bits.random_raw(number) >> np.uint64(11)) + 0.5) * 2.0**-53
 
-    def gumbel(self, number: int) -> np.ndarray:
-        """float64 [number], standard Gumbel."""
-        return -np.log(-np.log(self.uniform(number)))
-
-
-class Urn:
-    """The candidates of one instruction, best first, drawn without replacement."""
-
-    def __init__(self, rows: np.ndarray, scores: np.ndarray, exploration: Exploration, chance: Chance) -> None:
-        number, temperature = len(rows), exploration.temperature
-        self._rows: list[int] = rows.tolist()
-        self._scores: list[float] = scores.tolist()
-        self._uniform_share = exploration.uniform_share
-        self._logits = (
-            -STEEPNESS * np.arange(number) if temperature is None else scores.astype(np.float64) / temperature
-        )
-        self._by_score = iter(np.argsort(-(self._logits + chance.gumbel(number)), kind="stable").tolist())
-        self._by_chance: Iterator[int] = iter(
-            np.argsort(chance.uniform(number) if self._uniform_share else []).tolist()
-        )
-        self._place_of = {row: place for place, row in enumerate(self._rows)}
-        self._gone: dict[int, None] = {}
-
-    def draw(self, uniformly: bool) -> tuple[int, float] | None:
-        """(row, score) of the next candidate, which stays in until `remove`; None where none is left."""
-        for place in self._by_chance if uniformly else self._by_score:
-            if place not in self._gone:
-                return self._rows[place], self._scores[place]
-        return None
-
-    def remove(self, row: int) -> int | None:
-        """Take a candidate out; how many were out before, None for a row that is no candidate here."""
-        place = self._place_of.get(row)
-        if place is None:
-            return None
-        self._gone[place] = None
-        return len(self._gone) - 1
-
-    def propensities(self) -> tuple[np.ndarray, np.ndarray]:
-        """(probability [G], candidates left [G]) of everything that was taken out, in that order, as if drawn here."""
-        number, gone = len(self._rows), np.fromiter(self._gone, dtype=np.int64)
-        left = np.delete(np.arange(number), gone)
-        order = np.concatenate([gone, left])
-        log_sums = np.logaddexp.accumulate(self._logits[order][::-1])[::-1]
-        candidates = number - np.arange(len(gone))
-        by_score = np.exp(self._logits[gone] - log_sums[: len(gone)])
-        probability = self._uniform_share / candidates + (1 - self._uniform_share) * by_score
-        return np.minimum(probability, 1.0), candidates
-
 
 def explored_slate(
     rows: Sequence[np.ndarray],
@@ -127,23 +79,78 @@ def explored_slate(
     rows, scores: one array per instruction, best first; quotas: 0 for none, at most k in all.
     """
     owner = promised_owners([own.tolist() for own in rows], quotas, k)
-    owed = [list(owner.values()).count(index) for index in range(len(rows))]
-    urns = []
-    for index, (own, points) in enumerate(zip(rows, scores, strict=True)):
-        free = np.array([owner.get(row, index) == index for row in own.tolist()], dtype=bool)
-        urns.append(Urn(own[free], points[free], exploration, chance))
-    slate, drawn = _turns(urns, owed, k, chance.uniform(k) < exploration.uniform_share)
-    found = [urn.propensities() for urn in urns]
-    pairs = [(index, *(column[order] for column in found[index])) for index, order in drawn]
-    return slate, Propensities([float(one[1]) for one in pairs], [int(one[2]) for one in pairs])
+    if owner:
+        rows, scores = _without_others_promises(rows, scores, owner)
+    sizes, share = [len(own) for own in rows], exploration.uniform_share
+    logits = _logits(scores, exploration.temperature)
+    by_score, by_chance = _orders(logits, sizes, chance, uniform=share > 0)
+    uniformly = chance.uniform(k) < share
+    if owner or share:
+        owed = [list(owner.values()).count(index) for index in range(len(rows))]
+        pairs = [_pairs(rows, scores, orders) for orders in (by_score, by_chance)]
+        slate = _turns(pairs, owed, k, uniformly.tolist())
+    else:
+        # Noise alone decides: the list is the one that is shown of the noisy order.
+        slate = merge_slate(_ordered(rows, by_score), _ordered(scores, by_score), [0] * len(rows), k)
+    return slate, _propensities(np.concatenate(rows), logits, sizes, slate, share)
 
 
-def _turns(urns: Sequence[Urn], owed: list[int], k: int, uniformly: np.ndarray) -> tuple[Slate, list[tuple[int, int]]]:
-    """Let the instructions draw in turn; the slate, and per place (instruction, how many had left its urn before).
+def _without_others_promises(
+    rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], owner: Mapping[int, int]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    free = [[owner.get(row, index) == index for row in own.tolist()] for index, own in enumerate(rows)]
+    kept = [[own[mask] for own, mask in zip(column, free, strict=True)] for column in (rows, scores)]
+    return kept[0], kept[1]
+
+
+def _logits(scores: Sequence[np.ndarray], temperature: float | None) -> np.ndarray:
+    """float64 [C], of the softmax: the candidates of all instructions, one instruction after another."""
+    if temperature is None:
+        return -STEEPNESS * np.concatenate([np.arange(len(own)) for own in scores])
+    return np.concatenate(scores).astype(np.float64) / temperature
+
+
+def _orders(
+    logits: np.ndarray, sizes: Sequence[int], chance: Chance, *, uniform: bool
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Per instruction its candidates' places in the order of their noisy scores, and in one of pure chance.
+
+    The second is the first where nothing is drawn uniformly. An instruction's numbers are drawn before the next one's.
+    """
+    numbers = chance.uniform((1 + uniform) * len(logits))
+    parts = _parts(numbers, np.repeat(sizes, 1 + uniform).tolist())
+    if uniform:
+        numbers = np.concatenate(parts[0::2])
+    noisy = np.log(-np.log(numbers)) - logits
+    by_score = [np.argsort(part, kind="stable") for part in _parts(noisy, sizes)]
+    return by_score, [np.argsort(part) for part in parts[1::2]] if uniform else by_score
+
+
+def _parts(values: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+    ends = list(accumulate(sizes))
+    return [values[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+
+
+def _ordered(columns: Sequence[np.ndarray], orders: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [own[order] for own, order in zip(columns, orders, strict=True)]
+
+
+def _pairs(
+    rows: Sequence[np.ndarray], scores: Sequence[np.ndarray], orders: Sequence[np.ndarray]
+) -> list[Iterator[tuple[int, float]]]:
+    """Per instruction (row, score) in an order."""
+    ordered = zip(_ordered(rows, orders), _ordered(scores, orders), strict=True)
+    return [zip(own.tolist(), points.tolist(), strict=True) for own, points in ordered]
+
+
+def _turns(
+    orders: Sequence[Sequence[Iterator[tuple[int, float]]]], owed: list[int], k: int, uniformly: Sequence[bool]
+) -> Slate:
+    """Let the instructions draw in turn, by score or, where `uniformly`, by chance alone.
 
     owed: places that every instruction is promised still, fewer with every one that it gets.
     """
-    slate, drawn, active = Slate([], [], []), list[tuple[int, int]](), list(range(len(urns)))
+    slate, taken, active = Slate([], [], []), set[int](), list(range(len(owed)))
     while active and len(slate) < k:
         for index in tuple(active):
             left = k - len(slate)
@@ -151,14 +158,41 @@ def _turns(urns: Sequence[Urn], owed: list[int], k: int, uniformly: np.ndarray) 
                 break
             if left == sum(owed) and not owed[index]:
                 continue
-            found = urns[index].draw(bool(uniformly[len(slate)]))
-            if found is None:
+            for row, score in orders[uniformly[len(slate)]][index]:
+                if row not in taken:
+                    slate.add(row, score, index)
+                    taken.add(row)
+                    owed[index] = max(0, owed[index] - 1)
+                    break
+            else:
                 active.remove(index)
-                continue
-            orders = [urn.remove(found[0]) for urn in urns]
-            slate.add(*found, index)
-            own = orders[index]
-            assert own is not None
-            drawn.append((index, own))
-            owed[index] = max(0, owed[index] - 1)
-    return slate, drawn
+    return slate
+
+
+def _propensities(
+    rows: np.ndarray, logits: np.ndarray, sizes: Sequence[int], slate: Slate, uniform_share: float
+) -> Propensities:
+    """Of every place S, for all instructions P at once: a shown item leaves the candidates of each that has it.
+
+    rows, logits: of all candidates [C], an instruction's after those of the one before; sizes: how many each has.
+    """
+    if not len(slate):
+        return Propensities([], [])
+    shown = np.array(slate.rows)
+    order = shown.argsort()
+    nearest = order[shown.searchsorted(rows, sorter=order).clip(max=len(shown) - 1)]
+    gone = shown[nearest] == rows
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    leaving = np.full((len(sizes), len(shown)), -np.inf)
+    leaving[owner[gone], nearest[gone]] = logits[gone]
+    # What stays to the end, then from the last place up: sums alone, no difference that could cancel.
+    staying = np.full((len(sizes), max(sizes)), -np.inf)
+    staying[np.arange(max(sizes)) < np.array(sizes)[:, None]] = np.where(gone, -np.inf, logits)
+    rest = np.logaddexp.reduce(staying, axis=1, keepdims=True)
+    left = np.logaddexp.accumulate(np.concatenate([rest, leaving[:, ::-1]], axis=1), axis=1)[:, :0:-1]
+    leaves = leaving > -np.inf
+    places = np.array(slate.instructions), np.arange(len(shown))
+    candidates = (np.array(sizes)[:, None] - leaves.cumsum(axis=1) + leaves)[places]
+    by_score = np.exp(leaving[places] - left[places])
+    probability = uniform_share / candidates + (1 - uniform_share) * by_score
+    return Propensities(np.minimum(probability, 1.0).tolist(), candidates.tolist())

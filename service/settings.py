@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.signature import decoded_key
+from service.concurrency import LOWEST_LIMIT
 from service.experiment import Experiment
 
 PREFIX = "REC_"
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1 << 20, ge=1024)
     body_timeout_ms: int = Field(10_000, ge=1, description="how long a client may take to send its body")
     max_concurrent_requests: int = Field(64, ge=1, description="most at once per process; the limit in force adapts")
+    min_concurrent_requests: int = Field(LOWEST_LIMIT, ge=1, description="below which that limit never falls")
     max_k: int = Field(500, ge=1, le=10_000)
     max_instructions: int = Field(16, ge=1, le=256)
     max_history_events: int = Field(10_000, ge=1, description="events in the history of one request body")

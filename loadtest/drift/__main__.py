@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
             f"{name} {100 * of['mean']:.2f} [{100 * of['low']:.2f}, {100 * of['high']:.2f}]"
             for name, of in figures["hr@50"].items()
         ]
-        sys.stdout.write(f"day {figures['day']}: {'; '.join(shown)}\n")
+        sys.stdout.write(f"{row['name']}: {'; '.join(shown)}\n")
     return 0
 
 

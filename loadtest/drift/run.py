@@ -5,21 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from loadtest.drift.day_hits import day_hits
+from loadtest.drift.day_rates import Files, day_figures, day_rates, over_all_days, with_intervals
 from loadtest.drift.stream import post_day
 from loadtest.drift.world import DriftingWorld
 from loadtest.speed.rows import ROWS_FILE, keep, row
 from loadtest.speed.servers import Servers
-from model.climber_pilot.benchmark.paired_difference import bootstrap
 from model.climber_pilot.config import ClimberPilotConfig, load_config
 from model.climber_pilot.export import export_release
 from model.climber_pilot.growth import grown_files, release_files
@@ -31,22 +28,26 @@ from service.trainer.jobs import RETRAINING
 from service.trainer.journal import read_journal
 
 CONFIG = Path(__file__).parents[2] / "model" / "climber_pilot" / "music_world.toml"
-ARMS = ("frozen", "grown", "refreshed")
-"""frozen: the first release; grown: the same weights, over each day's items; refreshed: trained every night."""
 DAYS_FILE = "days.json"
-Files = Mapping[str, Path]
+ALL_DAYS = "all days"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a run; `before` and `days` in days."""
+    """Of a run; `before` and `days` in days.
 
-    users: int = 300
-    items: int = 2_000
+    premieres_percent: of all tracks, come out in these days. epochs: at most; the first training ends where its
+    validation has not risen for `patience_epochs`.
+    """
+
+    users: int = 200
+    items: int = 1_000
     before: int = 20
     days: int = 10
+    premieres_percent: int = 3
     window_days: int = 5
-    epochs: int = 6
+    epochs: int = 40
+    patience_epochs: int = 3
     refresh_epochs: int = 2
     refresh_rate_percent: int = 50
     seed: int = 0
@@ -54,7 +55,8 @@ class Sizes:
 
 def run(sizes: Sizes, out: Path) -> list[dict[str, Any]]:
     """Rows of all days; those that are in OUT already are not run again."""
-    world = DriftingWorld.simulate(sizes.users, sizes.items, sizes.before, sizes.days, sizes.seed)
+    premieres = sizes.premieres_percent / 100
+    world = DriftingWorld.simulate(sizes.users, sizes.items, sizes.before, sizes.days, premieres, sizes.seed)
     root = out / "releases"
     first = _first_release(world, sizes, out, root)
     days = json.loads((out / DAYS_FILE).read_text()) if (out / DAYS_FILE).exists() else []
@@ -94,39 +96,27 @@ def _first_release(world: DriftingWorld, sizes: Sizes, out: Path, root: Path) ->
 
 def _config(sizes: Sizes) -> ClimberPilotConfig:
     config = load_config(CONFIG)
-    return replace(config, pretrain=replace(config.pretrain, epochs=sizes.epochs))
+    longest = replace(config.pretrain, epochs=sizes.epochs, patience_epochs=sizes.patience_epochs)
+    return replace(config, pretrain=longest)
 
 
 def _judged_day(world: DriftingWorld, day: int, first: Files, root: Path, out: Path) -> dict[str, Any]:
-    """What lists made the night before are worth on a day."""
+    """What lists made the night before are worth on a day; every listener's rates are kept for the sum of all days."""
     (out / "grown").mkdir(exist_ok=True)
-    files = {
+    arms = {
         "frozen": first,
         "grown": grown_files(first, world.items_before(day), out / "grown"),
         "refreshed": release_files(verify_release(current_release(root))),
     }
-    frozen, *others = (day_hits(files[arm], world, day).rename({"hit_rate": arm}) for arm in ARMS)
-    table = frozen
-    for other in others:
-        table = table.join(other, on="user_id", how="inner", maintain_order="left")
-    news = world.events_of(day).filter("novel")
-    streamed = world.released.filter(pl.col("released_s") >= world.start_s(1))["item_id"]
-    of_premieres = int(news["item_id"].is_in(streamed.implode()).sum())
-    figures = with_intervals(table.select(ARMS).to_numpy())
-    return {"day": day, "users": len(table), "events": len(news), "of_premieres": of_premieres, "hr@50": figures}
+    rates = day_rates(arms, world, day)
+    path = _rates_file(out, day)
+    path.parent.mkdir(exist_ok=True)
+    rates.write_parquet(path)
+    return day_figures(rates, world, day)
 
 
-def with_intervals(rates: np.ndarray) -> dict[str, dict[str, float]]:
-    """Mean and 95 % interval over users of each arm and of what the refreshed one has more. rates: [U, arms]."""
-    last = len(ARMS) - 1
-    values = np.concatenate([rates, rates[:, last:] - rates[:, :last]], axis=1)
-    names = [*ARMS, *(f"{ARMS[last]} - {arm}" for arm in ARMS[:last])]
-    low, high = bootstrap(values)
-    means = values.mean(0)
-    return {
-        name: {"mean": float(means[at]), "low": float(low[at]), "high": float(high[at])}
-        for at, name in enumerate(names)
-    }
+def _rates_file(out: Path, day: int) -> Path:
+    return out / "rates" / f"day-{day:02d}.parquet"
 
 
 def _refresh(redis_url: str, root: Path, service: str, sizes: Sizes, out: Path) -> dict[str, Any]:
@@ -154,6 +144,8 @@ def _refresh(redis_url: str, root: Path, service: str, sizes: Sizes, out: Path) 
 def _keep(days: list[dict[str, Any]], sizes: Sizes, out: Path) -> list[dict[str, Any]]:
     (out / ROWS_FILE).unlink(missing_ok=True)
     rows = [row("drift", f"day {found['day']}", asdict(sizes), found) for found in days]
+    rates = over_all_days([pl.read_parquet(_rates_file(out, found["day"])) for found in days])
+    rows.append(row("drift", ALL_DAYS, asdict(sizes), {"users": len(rates), "hr@50": with_intervals(rates)}))
     for one in rows:
         keep(out, one)
     return rows

@@ -9,8 +9,10 @@ from model.datasets.music_world import END_S
 from model.datasets.registry import load_dataset
 from model.datasets.world_tracks import DAY_S
 
-SHARE, PREMIERES = 1.0, 0.3
-"""Planted: by the end a taste is another genre's by half on average, and 30 % of all tracks came out in the log."""
+SHARE = 1.0
+"""Planted: by the end a taste is another genre's by half on average."""
+LAUNCH, SPREAD, HALF_LIFE_DAYS = 2.5, 0.28, 7.0
+"""Planted, see Trends; README.md says which published figures they are taken from."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,11 @@ class DriftingWorld:
     days: int
 
     @classmethod
-    def simulate(cls, users: int, items: int, before: int, days: int, seed: int) -> "DriftingWorld":
-        """`before` days for the first training, then `days` in which tastes move."""
+    def simulate(cls, users: int, items: int, before: int, days: int, premieres: float, seed: int) -> "DriftingWorld":
+        """`before` days for the first training, then `days` in which tastes move.
+
+        premieres: share of all tracks that come out in these days, evenly.
+        """
         dataset = load_dataset(
             "music-world",
             users=users,
@@ -37,7 +42,10 @@ class DriftingWorld:
             drift=SHARE,
             drift_days=days,
             period_days=1,
-            premieres=PREMIERES,
+            premieres=premieres,
+            launch=LAUNCH,
+            trend_spread=SPREAD,
+            trend_half_life_days=HALF_LIFE_DAYS,
         )
         novel = pl.struct("user_id", "item_id").is_first_distinct()
         events = dataset.interactions.select("user_id", "item_id", "event_time_s", novel=novel)

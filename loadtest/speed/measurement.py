@@ -6,8 +6,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +48,50 @@ def measure(target: Target, concurrency: int, *, min_cpu_s: float = MIN_CPU_S) -
 
     Raises InvalidCellError where an answer was not as expected.
     """
-    with written_bodies(target) as bodies:
-        drive_apart(target, bodies, concurrency, seconds=WARM_UP_S, count=target.warm_up)
-        before = _spent(target)
+    return measure_in_turn([target], concurrency, min_cpu_s=min_cpu_s)[0]
+
+
+def measure_in_turn(
+    targets: Sequence[Target], concurrency: int, *, min_cpu_s: float = MIN_CPU_S
+) -> list[dict[str, Any]]:
+    """Like `measure` for servers that run at the same time, asked chunk by chunk in turn.
+
+    What else the machine does weighs on all of them alike, and what a server does after its answers is charged to it.
+    """
+    with ExitStack() as stack:
+        runs = [_warmed_up(target, stack.enter_context(written_bodies(target)), concurrency) for target in targets]
         began_s = time.monotonic()
-        outcomes: list[dict[str, Any]] = []
-        answers = 0
         while True:
-            outcome = drive_apart(target, bodies, concurrency, seconds=min(CHUNK_S, min_cpu_s), start=answers)
-            outcomes.append(outcome)
-            answers += outcome["answers"]
-            after = _spent(target)
-            if after["server"] - before["server"] >= min_cpu_s or time.monotonic() - began_s > MAX_WALL_S:
+            for run in runs:
+                run.chunk(min(CHUNK_S, min_cpu_s))
+            enough = all(run.spent()["server"] >= min_cpu_s for run in runs)
+            if enough or time.monotonic() - began_s > MAX_WALL_S * len(runs):
                 break
-    spent = {name: after[name] - before[name] for name in after}
-    return _figures(target, outcomes, spent)
+    return [_figures(run.target, run.outcomes, run.spent()) for run in runs]
+
+
+@dataclass
+class _Run:
+    """The chunks of one target. before: CPU seconds at the end of its warm-up."""
+
+    target: Target
+    bodies: Path
+    concurrency: int
+    before: Mapping[str, float]
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+
+    def chunk(self, seconds: float) -> None:
+        answers = sum(outcome["answers"] for outcome in self.outcomes)
+        self.outcomes.append(drive_apart(self.target, self.bodies, self.concurrency, seconds=seconds, start=answers))
+
+    def spent(self) -> dict[str, float]:
+        """CPU seconds since the warm-up."""
+        return {name: now_s - self.before[name] for name, now_s in _spent(self.target).items()}
+
+
+def _warmed_up(target: Target, bodies: Path, concurrency: int) -> _Run:
+    drive_apart(target, bodies, concurrency, seconds=WARM_UP_S, count=target.warm_up)
+    return _Run(target, bodies, concurrency, _spent(target))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from loadtest.speed.cell import COLUMNAR_HEADER, Cell
+from loadtest.speed.cell import COLUMNAR_HEADER, SATURATION, Cell
 from loadtest.speed.listeners import Listeners
 from loadtest.speed.measurement import Target
 from loadtest.speed.servers import Servers
@@ -22,7 +22,10 @@ def start(servers: Servers, cell: Cell, root: Path, settings: dict[str, str]) ->
 
 def service_settings(cell: Cell) -> dict[str, str]:
     """REC_ variables that a cell needs; settings that the service does not have are left out."""
-    wanted = {"state_cache_bytes": "0"} if cell.cache == "cold" else {}
+    # On a machine busy with other things the limit would fall, and a refusal is not the cost of an answer.
+    wanted = {"min_concurrent_requests": str(SATURATION)}
+    if cell.cache == "cold":
+        wanted["state_cache_bytes"] = "0"
     if cell.workers > 1:
         wanted["workers"] = str(cell.workers)
     return {f"REC_{name.upper()}": value for name, value in wanted.items() if name in Settings.model_fields}

@@ -15,6 +15,7 @@ from model.datasets.report import DatasetError, LoadReport
 from model.datasets.world_listeners import Drift, Listeners, make_listeners
 from model.datasets.world_plays import ACCEPT_BIAS, Playback
 from model.datasets.world_tracks import DAY_S, GENRES, PREMIERES, Tracks, make_tracks, track_ids, track_items
+from model.datasets.world_trends import Trends, promotion
 
 END_S = 1_735_689_600  # 2025-01-01, the end of every simulated log
 INSTRUCTABLE = ("genre", "language", "decade", "freshness")
@@ -36,10 +37,14 @@ def load(
     drift_days: float | None = None,
     period_days: float = Drift.period_days,
     premieres: float = PREMIERES,
+    launch: float = Trends.launch,
+    trend_spread: float = Trends.spread,
+    trend_half_life_days: float = Trends.half_life_days,
 ) -> Dataset:
     """Simulate `days` of listening; the same arguments give the same tables.
 
     drift, drift_days, period_days: how tastes move, see Drift; premieres: share of tracks that come out in the log.
+    launch, trend_spread, trend_half_life_days: how what is promoted moves, see Trends; off by default.
     extra["exposures"]: request_id, user_id, event_time_s, position, item_id, propensity, played - all that was shown.
     extra["utilities"]: kind (user | item), id, from_time_s (users: start of the period the taste is valid for),
         factor (array); the true utility of a pair is the inner product of the two factors.
@@ -47,6 +52,8 @@ def load(
     """
     if not (0 <= drift <= 1 and 0 <= premieres <= 1 and period_days > 0 and (drift_days is None or drift_days > 0)):
         raise DatasetError("expected drift and premieres within 0 and 1, and days > 0")
+    if not (launch >= 0 and trend_spread >= 0 and trend_half_life_days > 0):
+        raise DatasetError("expected launch and trend_spread >= 0, and trend_half_life_days > 0")
     if users < 1 or items < 4 * len(GENRES) or days <= 0:
         raise DatasetError(
             f"expected users >= 1, items >= {4 * len(GENRES)} and days > 0, got {users}, {items} and {days}"
@@ -55,7 +62,16 @@ def load(
     start_s = END_S - int(days * DAY_S)
     tracks = make_tracks(rng, items, start_s, END_S, premieres)
     listeners = make_listeners(rng, users, tracks, days, Drift(drift, drift_days, period_days))
-    playback = Playback(rng, tracks, listeners, start_s, END_S).run()
+    # Draws of its own: a world without trends is what it was.
+    promoted = promotion(
+        np.random.default_rng((seed, 1)),
+        tracks,
+        start_s,
+        listeners.period_s,
+        listeners.factor.shape[1],
+        Trends(launch, trend_spread, trend_half_life_days),
+    )
+    playback = Playback(rng, tracks, listeners, promoted, start_s, END_S).run()
     plays = _log_frame(playback.plays.arrays(), tracks)
     interactions = interactions_table(plays, report, "simulated plays")
     exposures = _exposures(playback, tracks)

@@ -73,16 +73,19 @@ def make_listeners(
 
 
 class LoggingPolicy:
-    """The recommender of the log: softmax over the believed utilities of the tracks released so far, mixed with the
-    same softmax restricted to the listener's current artist and genre. Every slot's propensity is known.
+    """The recommender of the log: softmax over the believed utilities of the tracks released so far, and over what is
+    promoted (see world_trends.py), mixed with the same softmax restricted to the listener's current artist and genre.
+    Every slot's propensity is known.
 
     The softmax is kept as a cumulative sum per listener in track order, so that an artist's or a genre's part of it is
     one interval.
     """
 
-    def __init__(self, tracks: Tracks, listeners: Listeners, start_s: int) -> None:
+    def __init__(self, tracks: Tracks, listeners: Listeners, promoted: np.ndarray, start_s: int) -> None:
+        """promoted: float64 [E, V], log odds in every period of the listeners."""
         self._tracks = tracks
         self._listeners = listeners
+        self._promoted = promoted
         self._start_s = start_s
         self._period = np.full(len(listeners), -1)
         # Listener u's sums lie in (u, u + 1], which makes one sorted array of all of them.
@@ -94,7 +97,7 @@ class LoggingPolicy:
         stale = self._period[users] != period
         moved, to = users[stale], period[stale]
         if len(moved):
-            logits = POLICY_SHARPNESS * self._listeners.believed[moved, to] @ self._tracks.factor.T
+            logits = POLICY_SHARPNESS * self._listeners.believed[moved, to] @ self._tracks.factor.T + self._promoted[to]
             logits[
                 self._tracks.released_s[None, :] > (self._start_s + to * self._listeners.period_s)[:, None]
             ] = -np.inf

@@ -45,12 +45,18 @@ class Playback:
     """
 
     def __init__(
-        self, rng: np.random.Generator, tracks: Tracks, listeners: Listeners, start_s: int, end_s: int
+        self,
+        rng: np.random.Generator,
+        tracks: Tracks,
+        listeners: Listeners,
+        promoted: np.ndarray,
+        start_s: int,
+        end_s: int,
     ) -> None:
         num_users = len(listeners)
         self.plays, self.exposures = Log(), Log()
         self._rng, self._tracks, self._listeners, self._end_s = rng, tracks, listeners, end_s
-        self._policy = LoggingPolicy(tracks, listeners, start_s)
+        self._policy = LoggingPolicy(tracks, listeners, promoted, start_s)
         self._now = start_s + rng.integers(0, 2 * DAY_S, num_users)
         self._last = np.full(num_users, -1)
         self._library = np.zeros((num_users, 64), dtype=np.int32)

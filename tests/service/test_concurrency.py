@@ -18,11 +18,11 @@ UPPER = 64
 class Server:
     """Answers what it is given in batches, one after another: per batch a fixed cost, per request another."""
 
-    def __init__(self, request_s, batch_s=0.0, max_batch=32, wait_s=0.0, upper=UPPER):
+    def __init__(self, request_s, batch_s=0.0, max_batch=32, wait_s=0.0, upper=UPPER, lowest=LOWEST_LIMIT):
         self.now_s = 0.0
         self.request_s, self.batch_s, self.max_batch, self.wait_s = request_s, batch_s, max_batch, wait_s
         gauge = Gauge("in_flight", "requests", registry=CollectorRegistry())
-        self.permits = Permits(upper, gauge, clock=lambda: self.now_s)
+        self.permits = Permits(upper, gauge, lambda: self.now_s, lowest)
         self.waiting, self.batch, self.done_s = [], [], float("inf")
         self.answered, self.refused, self.limits = [], [], []
 
@@ -149,15 +149,16 @@ def test_a_server_that_stalls_lets_in_again_what_it_can_answer():
     request_s=st.floats(0.0002, 0.02),
     batch_s=st.floats(0, 0.005),
     upper=st.integers(1, 300),
+    lowest=st.integers(1, 40),
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=40, deadline=None)
-def test_the_limit_keeps_its_bounds_and_never_starves(times, request_s, batch_s, upper, seed):
-    server = Server(request_s, batch_s, upper=upper)
+def test_the_limit_keeps_its_bounds_and_never_starves(times, request_s, batch_s, upper, lowest, seed):
+    server = Server(request_s, batch_s, upper=upper, lowest=lowest)
     rate_per_s = min(20_000.0, times * server.capacity_per_s)
     server.offer(rate_per_s, 1.5, seed)
     for limit, later in itertools.pairwise([*server.limits, server.permits.limit]):
-        assert min(LOWEST_LIMIT, upper) <= limit <= upper
+        assert min(lowest, upper) <= limit <= upper
         assert later >= 1
     assert server.answered
     server.offer(0.001, 5.0)

@@ -6,7 +6,6 @@ import pytest
 
 from loadtest.drift import day_hits as day_hits_file
 from loadtest.drift.day_hits import day_hits
-from loadtest.drift.run import ARMS, with_intervals
 from loadtest.drift.world import DriftingWorld
 from model.climber_pilot.growth import release_files
 from model.climber_pilot.inference import History, RetrievalRequest, Retriever
@@ -51,15 +50,3 @@ def listed(retriever, rows, times, at):
     history = History(np.array(rows), np.array(times))
     request = RetrievalRequest(history, (Condition(),), 20, excluded=np.unique(rows), time_s=at)
     return retriever.retrieve([request])[0][0].rows.tolist()
-
-
-def test_gains_are_paired_by_listener():
-    rng = np.random.default_rng(0)
-    base = rng.random((200, 1))
-    rates = np.concatenate([base, base + 0.05, base + 0.2], axis=1)
-    found = with_intervals(rates)
-    gain = found["refreshed - frozen"]
-    assert (gain["mean"], gain["low"], gain["high"]) == pytest.approx((0.2, 0.2, 0.2))
-    assert found["refreshed - grown"]["mean"] == pytest.approx(0.15)
-    assert found["frozen"]["low"] < found["frozen"]["mean"] < found["frozen"]["high"]
-    assert set(ARMS) < set(found)

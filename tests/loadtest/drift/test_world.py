@@ -1,11 +1,15 @@
+import numpy as np
+import polars as pl
 import pytest
 
 from loadtest.drift.world import DriftingWorld
+from model.datasets.music_world import END_S
+from model.datasets.world_tracks import DAY_S, make_tracks, track_ids
 
 
 @pytest.fixture(scope="module")
 def world():
-    return DriftingWorld.simulate(users=20, items=200, before=4, days=3, seed=0)
+    return DriftingWorld.simulate(users=20, items=200, before=4, days=3, premieres=0.3, seed=0)
 
 
 def test_days_follow_each_other_without_a_gap(world):
@@ -35,3 +39,13 @@ def test_the_first_model_sees_nothing_of_the_stream(world):
 def test_a_listener_finds_an_item_once(world):
     found = world.events.filter("novel").select("user_id", "item_id")
     assert len(found) == found.n_unique() == world.events.select("user_id", "item_id").n_unique()
+
+
+def test_tracks_of_the_last_18_months_are_played_as_much_as_published():
+    seed, items, days = 1, 2_000, 30
+    world = DriftingWorld.simulate(users=200, items=items, before=days - 10, days=10, premieres=0.03, seed=seed)
+    tracks = make_tracks(np.random.default_rng(seed), items, END_S - days * DAY_S, END_S, premieres=0.03)
+    released = pl.DataFrame({"item_id": track_ids(tracks), "released_s": tracks.released_s})
+    plays = world.events.filter(pl.col("event_time_s") >= world.start_s(1)).join(released, on="item_id")
+    current = plays["event_time_s"] - plays["released_s"] <= 548 * DAY_S
+    assert current.mean() == pytest.approx(0.27, abs=0.03)

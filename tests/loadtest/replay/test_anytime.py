@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.replay.anytime import MAX_BET, EmpiricalBernstein, LowerSequence, clustered_sequence
+from loadtest.replay.anytime import MAX_BET, TUNED_FOR_USERS, EmpiricalBernstein, LowerSequence, clustered_sequence
 from loadtest.replay.intervals import Fraction
 
 
@@ -50,6 +50,26 @@ def test_the_truth_stays_inside_at_every_look():
         missed += not inside
     assert missed <= 10
     assert found.high - found.low < 0.6
+
+
+def test_where_weights_are_bounded_the_bounds_are_nearly_those_of_a_library():
+    ville = pytest.importorskip("ville", reason="ville is not installed: pip install .[dev]")
+    values = np.random.default_rng(4).beta(2, 3, 2_000)
+    ours, theirs = EmpiricalBernstein(), ville.EmpiricalBernsteinCS(intersect=False)
+    ours.add(np.ones(len(values)), values)
+    theirs.fit(values)
+    # The variance that bets follow is estimated with the mean before each variable here, after it there.
+    assert ours.interval()[1:] == pytest.approx((theirs.lower_[-1], theirs.upper_[-1]), rel=2e-3)
+
+
+def test_one_exposure_per_user_gives_the_asymptotic_sequence_of_a_library():
+    ville = pytest.importorskip("ville", reason="ville is not installed: pip install .[dev]")
+    values = np.random.default_rng(5).normal(1.0, 0.5, 1_000)
+    ours = clustered_sequence(1_000, Fraction(values, np.ones(1_000)))
+    theirs = ville.AsymptoticCS(t_opt=TUNED_FOR_USERS)
+    theirs.fit(values)
+    # Where it is narrowest is approximated here and searched for there.
+    assert tuple(ours) == pytest.approx((theirs.estimate_[-1], theirs.lower_[-1], theirs.upper_[-1]), rel=1e-3)
 
 
 def test_before_the_first_exposure_anything_is_possible():

@@ -24,6 +24,24 @@ def test_the_interval_of_a_mean_is_as_wide_as_theory_says():
     assert found.high - found.low == pytest.approx(2 * 1.96 * sums.std() / math.sqrt(1_000), rel=0.06)
 
 
+def test_the_interval_of_a_ratio_is_scipys():
+    stats = pytest.importorskip("scipy.stats", reason="scipy is not installed: pip install .[bench]")
+    generator = np.random.default_rng(3)
+    counts = generator.integers(1, 40, 400).astype(float)
+    sums = counts * generator.beta(2, 5, 400)
+    ours = Bootstrap([sums, counts]).interval(Fraction(sums, counts))
+    theirs = stats.bootstrap(
+        (sums, counts),
+        lambda top, bottom, axis: top.sum(axis) / bottom.sum(axis),
+        paired=True,
+        n_resamples=4_000,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.05 * width)
+
+
 def test_a_difference_is_paired():
     generator = np.random.default_rng(1)
     sums, counts = generator.normal(3.0, 1.0, 400), np.ones(400)

@@ -1,5 +1,7 @@
 """The music world is calibrated on measured listening, its propensities and utilities are true, and a seed fixes it."""
 
+from hashlib import sha256
+
 import numpy as np
 import polars as pl
 import pytest
@@ -173,6 +175,35 @@ def test_premieres_are_as_many_as_asked_for_and_not_played_before():
     plays = dataset.interactions.join(premieres, on="item_id")
     assert len(plays) > 20
     assert (plays["event_time_s"] >= plays["released_s"]).all()
+
+
+def test_without_trends_the_world_is_the_one_that_earlier_figures_were_measured_on():
+    # Of what was simulated before there were trends: who plays what, and when.
+    played = {
+        "485230e51cd2683d": {"users": 30, "items": 200, "days": 6, "seed": 1},
+        "0eecc57c306de527": {
+            **{"users": 60, "items": 300, "days": 12, "seed": 3},
+            **{"drift": 1.0, "drift_days": 5, "period_days": 1, "premieres": 0.3},
+        },
+    }
+    for digest, options in played.items():
+        plays = load_dataset("music-world", **options).interactions
+        text = ",".join(plays["item_id"]) + ",".join(map(str, plays["event_time_s"]))
+        assert sha256(text.encode()).hexdigest()[:16] == digest
+
+
+def test_what_comes_out_is_played_more_where_it_is_launched():
+    def plays_of_premieres(**trends):
+        dataset = load_dataset("music-world", users=60, items=1_000, days=20, premieres=0.2, period_days=1, **trends)
+        return dataset.interactions["item_id"].is_in(dataset.extra["premieres"]["item_id"].implode()).mean()
+
+    assert plays_of_premieres(launch=2.5) > 1.3 * plays_of_premieres()
+
+
+@pytest.mark.parametrize("wrong", [{"launch": -1.0}, {"trend_spread": -0.1}, {"trend_half_life_days": 0}])
+def test_trends_that_are_none_are_refused(wrong):
+    with pytest.raises(DatasetError, match="trend"):
+        load_dataset("music-world", users=5, items=100, days=2, **wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"drift": 1.5}, {"premieres": -0.1}, {"period_days": 0}, {"drift_days": 0}])

@@ -5,6 +5,7 @@ import pytest
 
 from model.datasets.world_listeners import LoggingPolicy, make_listeners
 from model.datasets.world_tracks import DAY_S, make_tracks
+from model.datasets.world_trends import Trends, promotion
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +13,10 @@ def policy_and_tracks():
     rng = np.random.default_rng(0)
     tracks = make_tracks(rng, 300, 1_000_000_000, 1_000_000_000 + 10 * DAY_S)
     listeners = make_listeners(rng, 3, tracks, 10)
-    policy = LoggingPolicy(tracks, listeners, 1_000_000_000)
+    promoted = promotion(
+        rng, tracks, 1_000_000_000, listeners.period_s, listeners.factor.shape[1], Trends(launch=2.0, spread=0.5)
+    )
+    policy = LoggingPolicy(tracks, listeners, promoted, 1_000_000_000)
     for user in (2, 0):  # any order, and listener 1 not at all yet
         policy.move_to(np.array([user]), np.array([1_000_000_000]))
     return policy, tracks
