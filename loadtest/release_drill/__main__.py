@@ -133,9 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     drills["kills"].add_argument("--loads", type=int, default=50, help="most kills during loads")
     drills["kills"].add_argument("--services", type=int, default=10, help="kills of running services")
     drills["items"].add_argument("--posts", type=int, default=10, help="items, one after the other")
-    drills["gate"].add_argument(
-        "--seeds", type=int, default=11, help="releases, each after every other"
-    )
+    drills["gate"].add_argument("--seeds", type=int, default=11, help="releases, each after every other")
     drills["gate"].add_argument("--requests", type=int, default=100, help="recent requests that are judged on")
     return parser
 
