@@ -19,7 +19,7 @@ import torch
 from model.image_text.captions import Captions
 from model.image_text.checkpoint import Checkpoint, load_checkpoint, word_vectors_of
 from model.image_text.data import Features, Pairs, load_pairs
-from model.image_text.ensemble import Ensemble, joined_vectors
+from model.image_text.ensemble import Ensemble, joined_vectors, shared_width
 from model.image_text.network import PairMatcher
 from model.image_text.pair_blocks import all_sides, embed_all_images, embed_all_texts, near_pairs, pair_scores
 from model.image_text.retrieval_metrics import seven_metrics
@@ -40,10 +40,11 @@ class Judged:
         self.members = members
         self.pairs = [self._pairs(member, captions, features, cache) for member in members]
         self.relevant = self.pairs[0].relevance()
-        together = list(zip(members, self.pairs, strict=True))
+        together, shared = list(zip(members, self.pairs, strict=True)), shared_width(members)
         with torch.inference_mode():
-            self.images = joined_vectors([embed_all_images(one.network, pairs.images) for one, pairs in together])
-            self.texts = joined_vectors([embed_all_texts(one.network, pairs.texts) for one, pairs in together])
+            images = [embed_all_images(one.network, pairs.images) for one, pairs in together]
+            texts = [embed_all_texts(one.network, pairs.texts) for one, pairs in together]
+        self.images, self.texts = joined_vectors(images, shared), joined_vectors(texts, shared)
 
     @staticmethod
     def _pairs(member: Checkpoint, captions: Captions, features: Features, cache: Path | None) -> Pairs:
@@ -94,10 +95,16 @@ def scorer_of(members: Sequence[Checkpoint]) -> int | None:
 
 
 def evaluate(
-    runs: Sequence[Path], captions: Captions, features: Features, part: str, cache: Path | None = None
+    runs: Sequence[Path],
+    captions: Captions,
+    features: Features,
+    part: str,
+    cache: Path | None = None,
+    graph: Path | None = None,
 ) -> dict[str, Any]:
-    """Choose on `val`, judge on `part`."""
-    members = tuple(load_checkpoint(run) for run in runs)
+    """Choose on `val`, judge on `part`. graph: of the frozen sentence encoder, which then reads both; nothing is kept."""
+    members = tuple(load_checkpoint(run, graph=graph) for run in runs)
+    cache = cache if graph is None else None
     ensemble = Ensemble(members, scorer_of(members), Tuning())
     ensemble = tuned(ensemble, Judged(members, captions.part("val"), features, cache))
     judged = Judged(members, captions.part(part), features, cache)

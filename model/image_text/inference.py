@@ -16,6 +16,7 @@ from model.image_text.interaction import Side
 from model.image_text.matching import EmbeddingMatcher, Explanation, PairScorer, PreparedImage, PreparedText
 from model.image_text.network import PairMatcher
 from model.image_text.pair_blocks import every_pair, pair_scores
+from model.image_text.sentence_encoder import GRAPH_FILE
 from model.image_text.tuning import Tuning, corrected
 from model.manifest import manifest_bytes, parse_manifest
 
@@ -143,7 +144,11 @@ def load_ensemble(folder: Path, described: dict[str, object]) -> Ensemble:
     tuning, scorer, count = described["tuning"], described["scorer"], described["members"]
     if not isinstance(tuning, dict) or not isinstance(count, int) or not isinstance(scorer, int | None):
         raise ValueError(f"expected tuning, scorer and members in {folder / MATCHERS_FILE}, got {described}")
-    members = tuple(load_checkpoint(folder, f"{number}-") for number in range(count))
+    graph = folder / GRAPH_FILE if (folder / GRAPH_FILE).exists() else None
+    loaded = [load_checkpoint(folder, f"{number}-", graph) for number in range(count)]
+    # One reader for all that read alike: the memory of one, and what one has read is known to the others.
+    readers = {member.reader.reader_id: member.reader for member in loaded}
+    members = tuple(replace(member, reader=readers[member.reader.reader_id]) for member in loaded)
     return Ensemble(members, scorer, replace(Tuning(), **tuning))
 
 
