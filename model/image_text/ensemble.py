@@ -83,8 +83,8 @@ def shared_width(members: Sequence[Checkpoint]) -> int:
 def joined_vectors(parts: Sequence[Tensor], shared: int = 0) -> Tensor:
     """concat / sqrt(M): products of the result are the mean of the parts' products. M of [n, D_m] -> [n, sum D_m].
 
-    shared: the first so many columns are the same in all parts; they are kept once, at sqrt(M) times their length, which
-    leaves every product as it was: [n, shared + sum (D_m - shared)].
+    shared: the first so many columns are the same in all parts; they are kept once, sqrt(M) times as long, which leaves
+    every product as it was: [n, shared + sum (D_m - shared)].
     """
     own = [part[:, shared:] for part in parts]
     common = [] if shared == 0 else [math.sqrt(len(parts)) * parts[0][:, :shared]]

@@ -11,6 +11,7 @@ from model.image_text.checkpoint import load_checkpoint
 from model.image_text.data import Features
 from model.image_text.inference import CheckpointScorer
 from model.image_text.sentence_encoder import SentenceEncoder, packaged_encoder
+from model.image_text.sentence_graph import main as graph_main
 from model.image_text.token_reader import TokenReader
 from model.image_text.train import prepare, train
 from tests.model.image_text.encoders import WORDS, write_encoder
@@ -50,6 +51,31 @@ def test_other_weights_have_another_id(folder, tmp_path):
     other = write_encoder(tmp_path, width=4)
     assert SentenceEncoder(folder, 5).reader_id != SentenceEncoder(other, 5).reader_id
     assert SentenceEncoder(folder, 5).reader_id != SentenceEncoder(folder, 6).reader_id
+
+
+def test_a_graph_reads_as_the_transformer_does(folder, tmp_path):
+    texts = ["a dog runs", "cat", "a cat sleeps on a grass"]
+    expected = SentenceEncoder(folder, 12).read(texts)
+    for precision, tolerance in (("float32", 1e-5), ("int8", 0.2)):
+        graph = tmp_path / f"{precision}.onnx"
+        assert graph_main(["--weights", str(folder), "--precision", precision, "--out", str(graph)]) == 0
+        found = SentenceEncoder(folder, 12, graph).read(texts)
+        assert torch.equal(found.mask, expected.mask)
+        assert torch.allclose(found.states, expected.states, atol=tolerance)
+        assert torch.allclose(found.sentence.norm(dim=1), torch.ones(3), atol=1e-5)
+
+
+def test_a_sentence_is_read_once_for_whoever_asks_next(folder, monkeypatch):
+    encoder = SentenceEncoder(folder, 12)
+    ran = []
+    run = encoder._run
+    monkeypatch.setattr(encoder, "_run", lambda *part: ran.append(1) or run(*part))
+    first = encoder.read(["a dog runs"])
+    assert encoder.read(("a dog runs",)) is first
+    assert len(ran) == 1
+    encoder.read(["cat"])
+    assert torch.equal(encoder.read(["a dog runs"]).states, first.states)
+    assert len(ran) == 3
 
 
 def test_words_have_vectors(folder):
