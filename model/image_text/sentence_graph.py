@@ -1,7 +1,7 @@
 """The frozen sentence encoder as a graph: python -m model.image_text.sentence_graph --precision int8 --out FILE.
 
-ONNX Runtime reads a sentence with it in half the time that the transformer takes, in int8 in a fifth. Evaluation and
-export take FILE as --sentence-graph; training reads with the transformer itself.
+ONNX Runtime reads a sentence with it in a third of the time that the transformer takes, in int8 in a fifth. Evaluation
+and export take FILE as --sentence-graph; training reads with the transformer itself.
 """
 
 import argparse

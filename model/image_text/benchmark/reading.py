@@ -1,7 +1,7 @@
 """What reading one sentence costs: python -m model.image_text.benchmark.reading --graph FILE ... --out DIR.
 
-The transformer and each graph of python -m model.image_text.sentence_graph take turns, so that other work on the machine
-slows all alike. Rows go to OUT/reading_rows.jsonl.
+The transformer and each graph of python -m model.image_text.sentence_graph take turns, so that other work on the
+machine slows all alike. Rows go to OUT/reading_rows.jsonl.
 """
 
 import argparse
