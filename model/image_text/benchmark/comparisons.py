@@ -74,6 +74,6 @@ def comparison_table(rows: Sequence[Row]) -> str:
 
 
 def _by_seed(rows: Sequence[Row], name: str, stage: str) -> Mapping[int, list[float]]:
-    return {
-        row["seed"]: row["rsum_by_image"][stage] for row in rows if name_of(row) == name and stage in row["metrics"]
-    }
+    # Rows of before the shares were kept are in the table alone.
+    shares = {row["seed"]: row.get("rsum_by_image", {}) for row in rows if name_of(row) == name}
+    return {seed: one[stage] for seed, one in shares.items() if stage in one}
