@@ -17,7 +17,7 @@ from model.image_text.matching import EmbeddingMatcher, Explanation, PairScorer,
 from model.image_text.network import PairMatcher
 from model.image_text.pair_blocks import every_pair, pair_scores
 from model.image_text.sentence_encoder import GRAPH_FILE
-from model.image_text.tuning import Tuning, corrected
+from model.image_text.tuning import Tuning, correction_of
 from model.manifest import manifest_bytes, parse_manifest
 
 KIND = "image-text"
@@ -46,21 +46,21 @@ class EnsembleEmbedder:
         self.ensemble = ensemble
         self.model_id = model_id
         self.feature_space = ensemble.feature_space
-        self._bank = ensemble.bank()
-        nothing = torch.zeros(1, self._bank[0].shape[1])
-        self.dim = corrected(ensemble.tuning, self._bank, nothing, nothing)[0].shape[1]
+        bank = ensemble.bank()
+        self._correction = correction_of(ensemble.tuning, bank)
+        self.dim = bank[0].shape[1] if self._correction is None else self._correction.images(bank[0][:1]).shape[1]
 
     def encode_images(self, images: Sequence[ImageInputs]) -> np.ndarray:
         """float32 [n, dim], rows of norm 1."""
         with torch.inference_mode():
             vectors = self.ensemble.images(images)
-            return corrected(self.ensemble.tuning, self._bank, vectors, self._bank[1][:1])[0].numpy()
+            return (vectors if self._correction is None else self._correction.images(vectors)).numpy()
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [n, dim], rows of norm 1."""
         with torch.inference_mode():
             vectors = self.ensemble.texts(texts)
-            return corrected(self.ensemble.tuning, self._bank, self._bank[0][:1], vectors)[1].numpy()
+            return (vectors if self._correction is None else self._correction.texts(vectors)).numpy()
 
 
 class CheckpointScorer:

@@ -43,18 +43,17 @@ def tune_alpha(tuning: Tuning, sims: np.ndarray, scores: np.ndarray, relevant: n
     return replace(tuning, alpha=ALPHAS[int(np.argmax(found))])
 
 
-def corrected(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-    """The vectors as they are indexed: unit vectors, four wider where hubs are corrected."""
-    if tuning.hub_weight == 0:
-        return images, texts
-    correction = HubCorrection(*bank, tuning.hub_sharpness, tuning.hub_weight)
-    return correction.images(images), correction.texts(texts)
+def correction_of(tuning: Tuning, bank: tuple[Tensor, Tensor]) -> HubCorrection | None:
+    """What corrects hubs: vectors are indexed as it extends them, or as they are where it is None."""
+    return HubCorrection(*bank, tuning.hub_sharpness, tuning.hub_weight) if tuning.hub_weight else None
 
 
 def similarities(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor) -> np.ndarray:
     """float32 [images, texts]."""
-    left, right = corrected(tuning, bank, images, texts)
-    return (left @ right.T).numpy()
+    correction = correction_of(tuning, bank)
+    if correction is not None:
+        images, texts = correction.images(images), correction.texts(texts)
+    return (images @ texts.T).numpy()
 
 
 def reranked(tuning: Tuning, sims: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
