@@ -34,6 +34,7 @@ from service.routes import (
     artwork_match,
     artwork_search,
     artwork_search_aus,
+    artwork_thumbnail,
     attributes,
     events,
     faces_aus,
@@ -61,7 +62,7 @@ ROUTES = (
     # `artwork` last of these: its path takes any name.
     *(artwork_search, artwork_match, artwork_index, artwork_map, artwork),
     *(hand_model, hand_points, hand_pose, hand_stream),
-    *(faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
+    *(artwork_thumbnail, faces_aus, artwork_faces, artwork_search_aus, listener_consents, listener_reactions),
     *(faces_describe, faces_regions),
     *(health, metrics, pages),
 )

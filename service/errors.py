@@ -9,7 +9,8 @@ ServiceError
 ├── InvalidRequestError        422 invalid_request       `errors` names every field, each with a code of its own
 ├── NotFoundError              404 not_found
 │   ├── UnknownItemError       404 unknown_item
-│   └── UnknownCoverError      404 unknown_cover
+│   ├── UnknownCoverError      404 unknown_cover
+│   └── NoThumbnailError       404 no_thumbnail          the cover is known, a picture of it was not kept
 ├── MethodNotAllowedError      405 method_not_allowed    with Allow
 ├── ListenerOffError           403 listener_off          the operator takes nothing of listeners' faces
 ├── NoConsentError             409 no_consent            the listener did not agree, or does not any more
@@ -94,6 +95,12 @@ class UnknownCoverError(NotFoundError):
     """No cover of the release in force, and none that was added since, has this id."""
 
     code, title = "unknown_cover", "Unknown cover"
+
+
+class NoThumbnailError(NotFoundError):
+    """The cover is known; the release in force keeps no picture of it."""
+
+    code, title = "no_thumbnail", "No thumbnail"
 
 
 class MethodNotAllowedError(ServiceError):

@@ -54,7 +54,7 @@ def make_library(small_root: Path, root: Path, number: int, exact_up_to: int) ->
             small.weights,
             small.library.styles,
             small.sentences,
-            {"simulated": SIMULATED},
+            facts={"simulated": SIMULATED},
         )
         started = time.perf_counter(), time.process_time()
         release = export_library(content, root, exact_up_to=exact_up_to)

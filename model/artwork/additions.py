@@ -29,6 +29,7 @@ MAX_FILE_BYTES = 256 << 20
 _PREPARED = "prepared."
 _REMOVED = "removed"
 _IMAGE = "image"
+_THUMBNAIL = "thumbnail"
 logger = logging.getLogger("model.artwork.additions")
 
 
@@ -57,6 +58,7 @@ class Additions:
         """Keep a cover, on disk for good when this returns, in place of any with its id."""
         tensors = {_PREPARED + name: np.ascontiguousarray(one) for name, one in addition.prepared.items()}
         tensors |= {"vector": addition.vector, _IMAGE: np.frombuffer(image, dtype=np.uint8)}
+        tensors[_THUMBNAIL] = np.frombuffer(addition.thumbnail, dtype=np.uint8)
         facts = {"cover": _cover_json(addition.cover), "identity": identity.facts()}
         self._keep(addition.cover.artwork_id, tensors, facts)
 
@@ -125,9 +127,11 @@ def _read(path: Path) -> StoredAddition | str:
         names = [name for name in file.keys() if name.startswith(_PREPARED)]  # noqa: SIM118
         prepared = {name.removeprefix(_PREPARED): file.get_tensor(name) for name in names}
         vector = file.get_tensor("vector")
+        # Files of an earlier version have none.
+        thumbnail = file.get_tensor(_THUMBNAIL).tobytes() if _THUMBNAIL in file.keys() else b""  # noqa: SIM118
     said = facts["cover"]
     cover = Cover(**(said | {"read_text": tuple(said["read_text"])}))
-    return StoredAddition(Addition(cover, vector, prepared), Identity.of(facts["identity"]), path)
+    return StoredAddition(Addition(cover, vector, prepared, thumbnail), Identity.of(facts["identity"]), path)
 
 
 def _cover_json(cover: Cover) -> dict[str, object]:

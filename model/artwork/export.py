@@ -24,11 +24,13 @@ from model.artwork.inference import (
     SENTENCE_VECTORS_FILE,
     SENTENCES_FILE,
     STYLES_FILE,
+    THUMBNAILS_FILE,
     Sentences,
 )
 from model.artwork.lettering import Lettering
 from model.artwork.search import Weights
 from model.artwork.styles import Styles
+from model.artwork.thumbnails import Thumbnails
 from model.catalogue import Catalogue
 from model.item_index import EXACT_UP_TO, RECALL_SAMPLE, RECALL_TOP_K, ItemIndex
 from model.release import Release, set_current, write_release
@@ -39,7 +41,8 @@ class LibraryContent:
     """vectors: float32 [V, d], norm 1. prepared: a safetensors file of [V, ...] arrays, None without a pair scorer.
 
     matcher: id and content hash of the networks' release. styles: those of an earlier release, for their names to stay;
-    None finds new ones. facts: dataset, simulated, metrics and the like.
+    None finds new ones. thumbnails: one WebP for each cover, or none at all. facts: dataset, simulated, metrics and the
+    like.
     """
 
     covers: Sequence[Cover]
@@ -50,6 +53,7 @@ class LibraryContent:
     weights: Weights = field(default_factory=Weights)
     styles: Styles | None = None
     sentences: Sentences | None = None
+    thumbnails: Sequence[bytes] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -89,6 +93,8 @@ def write_library(
         if content.sentences is not None:
             pl.DataFrame({"sentence": content.sentences.texts}).write_parquet(folder / SENTENCES_FILE)
             save_file({"vectors": content.sentences.vectors}, folder / SENTENCE_VECTORS_FILE)
+        if content.thumbnails:
+            save_file(Thumbnails.of(content.thumbnails).arrays(), folder / THUMBNAILS_FILE)
         files = {path.name: path for path in folder.iterdir()}
         if content.prepared is not None:
             files[PREPARED_FILE] = content.prepared

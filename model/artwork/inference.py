@@ -15,6 +15,7 @@ from model.artwork.library import Library
 from model.artwork.search import Weights
 from model.artwork.segment import Segment
 from model.artwork.styles import Styles
+from model.artwork.thumbnails import Thumbnails
 from model.catalogue import Catalogue
 from model.item_index import ItemIndex
 from model.mapped_arrays import map_arrays
@@ -27,6 +28,7 @@ INDEX_FILE = "index.safetensors"
 PREPARED_FILE = "prepared.safetensors"
 LETTERING_FILE = "lettering.safetensors"
 STYLES_FILE = "styles.safetensors"
+THUMBNAILS_FILE = "thumbnails.safetensors"
 SENTENCES_FILE = "sentences.parquet"
 SENTENCE_VECTORS_FILE = "sentences.safetensors"
 # Before the names of what the item index has built beside the vectors.
@@ -115,7 +117,9 @@ def _segment(path: Path, identity: Identity) -> Segment:
     index = ItemIndex(catalogue, vectors, arrays=built)
     details = pl.read_parquet(path / DETAILS_FILE).select(list(DETAILS))
     lettering = Lettering(len(catalogue), map_arrays(path / LETTERING_FILE))
-    return Segment(catalogue, details, vectors, prepared, index, lettering)
+    pictures = path / THUMBNAILS_FILE
+    thumbnails = Thumbnails(map_arrays(pictures)) if pictures.exists() else None
+    return Segment(catalogue, details, vectors, prepared, index, lettering, thumbnails)
 
 
 def _sentences(path: Path) -> Sentences | None:

@@ -18,11 +18,15 @@ NO_ROWS = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Addition:
-    """A cover that is in no release yet; vector: float32 [d], norm 1; prepared: name -> array, for the pair scorer."""
+    """A cover that is in no release yet.
+
+    vector: float32 [d], norm 1. prepared: name -> array, for the pair scorer. thumbnail: a WebP, empty without one.
+    """
 
     cover: Cover
     vector: np.ndarray
     prepared: dict[str, np.ndarray] = field(default_factory=dict)
+    thumbnail: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,13 @@ class Library:
         if additions:
             vectors = np.stack([one.vector for one in additions])
             prepared = {name: np.stack([one.prepared[name] for one in additions]) for name in base.prepared}
-            self.added = Segment.build([one.cover for one in additions], styles.names(vectors), vectors, prepared)
+            self.added = Segment.build(
+                [one.cover for one in additions],
+                styles.names(vectors),
+                vectors,
+                prepared,
+                [one.thumbnail for one in additions],
+            )
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -111,6 +121,11 @@ class Library:
         """What the pair scorer keeps of one cover, as float32."""
         segment, own = self.place(row)
         return {name: np.asarray(array[own], dtype=np.float32) for name, array in segment.prepared.items()}
+
+    def thumbnail(self, row: int) -> bytes:
+        """The small picture of one cover, a WebP; empty where there is none."""
+        segment, own = self.place(row)
+        return b"" if segment.thumbnails is None else segment.thumbnails.file(own)
 
     def picture(self, row: int) -> str:
         """What stands for all covers that look like this one."""

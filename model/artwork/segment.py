@@ -10,6 +10,7 @@ import polars as pl
 
 from model.artwork.cover import DETAILS, STYLE, Cover, detail_table, item_table
 from model.artwork.lettering import Lettering
+from model.artwork.thumbnails import Thumbnails
 from model.catalogue import Catalogue
 from model.condition import Condition, ConditionError, Where
 from model.item_index import ItemIndex
@@ -20,7 +21,7 @@ class Segment:
     """V covers in rows 0..V-1.
 
     details: columns of DETAILS. vectors: float32 [V, d], norm 1. prepared: name -> [V, ...], what the pair scorer keeps
-    of each image; empty where there is no scorer.
+    of each image; empty where there is no scorer. thumbnails: None where no cover has one.
     """
 
     catalogue: Catalogue
@@ -29,10 +30,13 @@ class Segment:
     prepared: Mapping[str, np.ndarray]
     index: ItemIndex
     lettering: Lettering
+    thumbnails: Thumbnails | None = None
 
     def __post_init__(self) -> None:
         if self.details.columns != list(DETAILS) or len(self.details) != len(self.catalogue):
             raise ValueError(f"expected details {list(DETAILS)} of {len(self.catalogue)} covers, got {self.details}")
+        if self.thumbnails is not None and len(self.thumbnails) != len(self.catalogue):
+            raise ValueError(f"expected thumbnails of {len(self.catalogue)} covers, got {len(self.thumbnails)}")
         wrong = {name: len(array) for name, array in self.prepared.items() if len(array) != len(self.catalogue)}
         if wrong:
             raise ValueError(f"expected prepared tensors of {len(self.catalogue)} covers, got {wrong}")
@@ -44,12 +48,14 @@ class Segment:
         styles: Sequence[str],
         vectors: np.ndarray,
         prepared: Mapping[str, np.ndarray] | None = None,
+        thumbnails: Sequence[bytes] = (),
     ) -> "Segment":
         """From covers that lie in memory."""
         catalogue = Catalogue(item_table(covers, styles))
         lettering = Lettering.of([cover.read_text for cover in covers])
         index = ItemIndex(catalogue, vectors)
-        return cls(catalogue, detail_table(covers), vectors, prepared or {}, index, lettering)
+        pictures = Thumbnails.of(thumbnails) if any(thumbnails) else None
+        return cls(catalogue, detail_table(covers), vectors, prepared or {}, index, lettering, pictures)
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -74,6 +80,11 @@ class Segment:
     def picture(self) -> list[str]:
         """Per row the picture that the cover shows: image_sha256 of the first that shows it."""
         return self._details["picture"]
+
+    @property
+    def read_text(self) -> list[list[str]]:
+        """Per row the lines read off the picture."""
+        return self._details["read_text"]
 
     @property
     def artists(self) -> list[str | None]:

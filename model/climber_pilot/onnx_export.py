@@ -1,13 +1,11 @@
 """Graphs of a model for ONNX Runtime: exported, quantised and compared with PyTorch before anybody serves them."""
 
-import logging
 import warnings
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor
 
 from model.climber_pilot.network import ClimberPilot
@@ -15,6 +13,7 @@ from model.climber_pilot.runtimes.dense_step import DenseStep
 from model.climber_pilot.runtimes.onnx_runtime import INPUTS, OUTPUTS, dense_function, graph_file
 from model.climber_pilot.steps import HIDDEN_LOGIT
 from model.climber_pilot.towers import Network, networks_of
+from model.quantisation import quantise
 
 OPSET = 20
 """The first with Gelu as one operator."""
@@ -35,7 +34,7 @@ def export_graphs(model: Network, folder: Path) -> dict[str, Path]:
         exact, rounded = (folder / graph_file(name, tower) for name in ("onnx", "onnx-int8"))
         onnx.save_model(_graph(step, network), exact)
         check_graph(network, exact)
-        _quantise(exact, rounded)
+        quantise(exact, rounded)
         files |= {exact.name: exact, rounded.name: rounded}
     return files
 
@@ -90,14 +89,3 @@ def _graph(step: DenseStep, network: ClimberPilot) -> onnx.ModelProto:
     if program is None:
         raise ValueError("expected a program of the exporter, got None")
     return program.model_proto
-
-
-def _quantise(exact: Path, rounded: Path) -> None:
-    root = logging.getLogger()
-    level = root.level
-    # It recommends a preparation that changes nothing for a graph of matrix products, through the root logger.
-    root.setLevel(logging.ERROR)
-    try:
-        quantize_dynamic(exact, rounded, per_channel=True, weight_type=QuantType.QInt8)
-    finally:
-        root.setLevel(level)

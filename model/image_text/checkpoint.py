@@ -54,14 +54,27 @@ class Checkpoint:
         return collate(images, self.config.network, self.feature_space, word_vectors_of(self.reader))
 
 
-def reader_of(config: ImageTextConfig, vocabulary: Sequence[str] = (), tokenizer: Path | None = None) -> TextReader:
-    """Who reads sentences for this configuration. vocabulary: the words of a BiGRU; tokenizer: of a tuned encoder."""
+def reader_of(
+    config: ImageTextConfig,
+    vocabulary: Sequence[str] = (),
+    tokenizer: Path | None = None,
+    graph: Path | None = None,
+) -> TextReader:
+    """Who reads sentences for this configuration.
+
+    vocabulary: the words of a BiGRU; tokenizer: of a tuned encoder; graph: of a frozen one, see SentenceEncoder.
+    """
     text = config.text
     if text.encoder == "bigru":
         return Vocabulary(vocabulary, text.max_words)
     if text.encoder == "bert":
         return TokenReader(tokenizer or Path(text.weights) / TOKENIZER_FILE, text.max_words)
-    return SentenceEncoder(Path(text.weights) if text.weights else packaged_encoder(), text.max_words)
+    return SentenceEncoder(encoder_folder(config), text.max_words, graph)
+
+
+def encoder_folder(config: ImageTextConfig) -> Path:
+    """Where the frozen sentence encoder of this configuration is."""
+    return Path(config.text.weights) if config.text.weights else packaged_encoder()
 
 
 def word_vectors_of(reader: TextReader) -> WordVectors:
@@ -93,10 +106,10 @@ def save_description(folder: Path, config: ImageTextConfig, reader: TextReader, 
     replace_durably(folder / FACTS_FILE, json.dumps(facts, indent=2).encode())
 
 
-def load_checkpoint(folder: Path, prefix: str = "") -> Checkpoint:
+def load_checkpoint(folder: Path, prefix: str = "", graph: Path | None = None) -> Checkpoint:
     """Read a finished training; raises ValueError where it has not ended or its sentence encoder is another now.
 
-    prefix: of the names of its files, where a folder holds several.
+    prefix: of the names of its files, where a folder holds several. graph: of the frozen sentence encoder.
     """
     path = folder / f"{prefix}{FACTS_FILE}"
     if not path.exists():
@@ -107,7 +120,7 @@ def load_checkpoint(folder: Path, prefix: str = "") -> Checkpoint:
     config = ImageTextConfig.from_json((folder / f"{prefix}{CONFIG_FILE}").read_text())
     words = folder / f"{prefix}{VOCABULARY_FILE}"
     tokenizer = folder / f"{prefix}{TOKENIZER_FILE}"
-    reader = reader_of(config, json.loads(words.read_text()) if words.exists() else (), tokenizer)
+    reader = reader_of(config, json.loads(words.read_text()) if words.exists() else (), tokenizer, graph)
     if reader.reader_id != facts["reader_id"]:
         raise ValueError(f"expected the sentence encoder {facts['reader_id']}, got {reader.reader_id}")
     network = network_of(config, num_words(reader), folder / f"{prefix}{ENCODER_CONFIG_FILE}")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -42,22 +43,49 @@ class Ensemble:
 
     def bank(self) -> tuple[Tensor, Tensor]:
         """The training pairs' vectors, joined like all others."""
-        images = joined_vectors([member.bank[0] for member in self.members])
-        return images, joined_vectors([member.bank[1] for member in self.members])
+        images = joined_vectors([member.bank[0] for member in self.members], self._shared)
+        return images, joined_vectors([member.bank[1] for member in self.members], self._shared)
 
     def images(self, images: Sequence[ImageInputs]) -> Tensor:
-        """Unit vectors [B, sum of dims]."""
-        return joined_vectors([embed_all_images(one.network, one.collate(images)) for one in self.members])
+        """Unit vectors [B, sum of dims], of which those of a shared linear matcher count once."""
+        vectors = [embed_all_images(one.network, one.collate(images)) for one in self.members]
+        return joined_vectors(vectors, self._shared)
 
     def texts(self, texts: Sequence[str]) -> Tensor:
-        """Unit vectors [T, sum of dims]; a reader that several members share reads once."""
+        """Unit vectors [T, dim of images]; a reader that several members share reads once."""
         read: dict[str, TextBatch] = {}
         for member in self.members:
             if member.reader.reader_id not in read:
                 read[member.reader.reader_id] = member.reader.read(texts)
-        return joined_vectors([embed_all_texts(one.network, read[one.reader.reader_id]) for one in self.members])
+        vectors = [embed_all_texts(one.network, read[one.reader.reader_id]) for one in self.members]
+        return joined_vectors(vectors, self._shared)
+
+    @cached_property
+    def _shared(self) -> int:
+        return shared_width(self.members)
 
 
-def joined_vectors(parts: Sequence[Tensor]) -> Tensor:
-    """concat / sqrt(M): products of the result are the mean of the parts' products. M of [n, D_m] -> [n, sum D_m]."""
-    return torch.cat(list(parts), dim=1) / math.sqrt(len(parts))
+def shared_width(members: Sequence[Checkpoint]) -> int:
+    """How many columns begin the vectors of all members alike: those of the same linear matcher beside each, or 0."""
+    first, *others = [member.network for member in members]
+    if not others or first.skip is None or first.linear_only:
+        return 0
+    known, gate = first.skip.state_dict(), first.config.network.gate
+    for other in others:
+        if other.skip is None or other.linear_only or other.config.network.gate != gate:
+            return 0
+        found = other.skip.state_dict()
+        if any(not torch.equal(tensor, found[name]) for name, tensor in known.items()):
+            return 0
+    return first.skip.dim
+
+
+def joined_vectors(parts: Sequence[Tensor], shared: int = 0) -> Tensor:
+    """concat / sqrt(M): products of the result are the mean of the parts' products. M of [n, D_m] -> [n, sum D_m].
+
+    shared: the first so many columns are the same in all parts; they are kept once, sqrt(M) times as long, which leaves
+    every product as it was: [n, shared + sum (D_m - shared)].
+    """
+    own = [part[:, shared:] for part in parts]
+    common = [] if shared == 0 else [math.sqrt(len(parts)) * parts[0][:, :shared]]
+    return torch.cat([*common, *own], dim=1) / math.sqrt(len(parts))

@@ -1,14 +1,15 @@
 """Evaluate matchers: python -m model.image_text.evaluate --run RUN ... --pairs FOLDER --features STORE --out FILE.
 
 Several runs are one ensemble. Hub correction and the scorer's weight are chosen on the validation part, the figures are
-those of `--part`: seven metrics of the vectors as trained, of the corrected ones, and of both stages together.
+those of `--part`: seven metrics of the vectors as trained, of the corrected ones, and of both stages together. The
+papers' 1K and 5K protocols need 1,000 and 5,000 images in that part; folds that do not divide it are refused.
 """
 
 import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ import torch
 from model.image_text.captions import Captions
 from model.image_text.checkpoint import Checkpoint, load_checkpoint, word_vectors_of
 from model.image_text.data import Features, Pairs, load_pairs
-from model.image_text.ensemble import Ensemble, joined_vectors
+from model.image_text.ensemble import Ensemble, joined_vectors, shared_width
 from model.image_text.network import PairMatcher
 from model.image_text.pair_blocks import all_sides, embed_all_images, embed_all_texts, near_pairs, pair_scores
-from model.image_text.retrieval_metrics import seven_metrics
+from model.image_text.retrieval_metrics import both_ways, check_folds, fold_metrics
 from model.image_text.train import arguments_of_data, captions_of
-from model.image_text.tuning import Tuning, similarities, tune_alpha, tune_hubs, two_stage_metrics
+from model.image_text.tuning import Tuning, reranked, similarities, tune_alpha, tune_hubs
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +41,11 @@ class Judged:
         self.members = members
         self.pairs = [self._pairs(member, captions, features, cache) for member in members]
         self.relevant = self.pairs[0].relevance()
-        together = list(zip(members, self.pairs, strict=True))
+        together, shared = list(zip(members, self.pairs, strict=True)), shared_width(members)
         with torch.inference_mode():
-            self.images = joined_vectors([embed_all_images(one.network, pairs.images) for one, pairs in together])
-            self.texts = joined_vectors([embed_all_texts(one.network, pairs.texts) for one, pairs in together])
+            images = [embed_all_images(one.network, pairs.images) for one, pairs in together]
+            texts = [embed_all_texts(one.network, pairs.texts) for one, pairs in together]
+        self.images, self.texts = joined_vectors(images, shared), joined_vectors(texts, shared)
 
     @staticmethod
     def _pairs(member: Checkpoint, captions: Captions, features: Features, cache: Path | None) -> Pairs:
@@ -75,16 +77,20 @@ def tuned(ensemble: Ensemble, val: Judged, *, hubs: bool = True) -> Ensemble:
     return replace(ensemble, tuning=tuning)
 
 
-def figures(ensemble: Ensemble, judged: Judged) -> dict[str, dict[str, float]]:
-    """`vectors` as trained, `corrected` for hubs, `reranked` where there is a scorer: the seven metrics of each."""
+Stages = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def stages(ensemble: Ensemble, judged: Judged) -> Stages:
+    """`vectors` as trained, `corrected` for hubs, `reranked` where there is a scorer.
+
+    What ranks an image's texts and what ranks a text's images, [images, texts] each, of each stage.
+    """
     plain = (judged.images @ judged.texts.T).numpy()
-    found = {"vectors": seven_metrics(plain, judged.relevant)}
     sims = similarities(ensemble.tuning, ensemble.bank(), judged.images, judged.texts)
-    found["corrected"] = seven_metrics(sims, judged.relevant)
+    found = {"vectors": (plain, plain), "corrected": (sims, sims)}
     if ensemble.scorer is not None:
-        top_k, alpha = ensemble.tuning.top_k, ensemble.tuning.alpha
-        scores = judged.scores(ensemble.scorer, sims, top_k)
-        found["reranked"] = two_stage_metrics(sims, scores, judged.relevant, top_k, alpha)
+        scores = judged.scores(ensemble.scorer, sims, ensemble.tuning.top_k)
+        found["reranked"] = reranked(ensemble.tuning, sims, scores)
     return found
 
 
@@ -93,22 +99,48 @@ def scorer_of(members: Sequence[Checkpoint]) -> int | None:
     return next((row for row, member in enumerate(members) if isinstance(member.network, PairMatcher)), None)
 
 
+def judge(
+    runs: Sequence[Path],
+    captions: Captions,
+    features: Features,
+    part: str,
+    cache: Path | None = None,
+    graph: Path | None = None,
+) -> tuple[Ensemble, Judged]:
+    """An ensemble with what was chosen on `val`, and `part` as it sees it.
+
+    graph: of the frozen sentence encoder, which then reads both parts; what it reads is not kept in the cache.
+    """
+    members = tuple(load_checkpoint(run, graph=graph) for run in runs)
+    cache = cache if graph is None else None
+    ensemble = Ensemble(members, scorer_of(members), Tuning())
+    ensemble = tuned(ensemble, Judged(members, captions.part("val"), features, cache))
+    return ensemble, Judged(members, captions.part(part), features, cache)
+
+
+def report_of(
+    ensemble: Ensemble, judged: Judged, found: Stages, part: str, images_per_fold: int | None = None
+) -> dict[str, Any]:
+    """The seven metrics of every stage, and what they are of; the mean of folds where images_per_fold is given."""
+    report = {
+        "part": part,
+        "images": len(judged.images),
+        "sentences": len(judged.texts),
+        "feature_space": ensemble.feature_space,
+        "tuning": asdict(ensemble.tuning),
+    }
+    if images_per_fold is None:
+        return report | {"metrics": {name: both_ways(*one, judged.relevant) for name, one in found.items()}}
+    folds = {name: fold_metrics(*one, judged.relevant, images_per_fold) for name, one in found.items()}
+    return report | {"metrics": folds, "images_per_fold": images_per_fold}
+
+
 def evaluate(
     runs: Sequence[Path], captions: Captions, features: Features, part: str, cache: Path | None = None
 ) -> dict[str, Any]:
     """Choose on `val`, judge on `part`."""
-    members = tuple(load_checkpoint(run) for run in runs)
-    ensemble = Ensemble(members, scorer_of(members), Tuning())
-    ensemble = tuned(ensemble, Judged(members, captions.part("val"), features, cache))
-    judged = Judged(members, captions.part(part), features, cache)
-    return {
-        "part": part,
-        "images": len(judged.images),
-        "sentences": len(judged.texts),
-        "feature_space": features.feature_space,
-        "tuning": asdict(ensemble.tuning),
-        "metrics": figures(ensemble, judged),
-    }
+    ensemble, judged = judge(runs, captions, features, part, cache)
+    return report_of(ensemble, judged, stages(ensemble, judged), part)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -117,12 +149,20 @@ def main(argv: list[str] | None = None) -> int:
     arguments_of_data(parser)
     parser.add_argument("--part", choices=["val", "test"], default="test")
     parser.add_argument("--cache", type=Path, help="where states of frozen text encoders are kept")
+    parser.add_argument("--sentence-graph", type=Path, help="read with this graph, as a release that holds it will")
+    parser.add_argument(
+        "--images-per-fold", type=int, help="the mean of folds of so many images: 1000 is the papers' 1K protocol"
+    )
     parser.add_argument("--out", type=Path, help="report.json; standard output where absent")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         features = Features(arguments.features, arguments.feature_space)
-        report = evaluate(arguments.run, captions_of(arguments), features, arguments.part, arguments.cache)
+        captions, graph = captions_of(arguments), arguments.sentence_graph
+        check_folds(len(captions.part(arguments.part)), arguments.images_per_fold)
+        ensemble, judged = judge(arguments.run, captions, features, arguments.part, arguments.cache, graph)
+        found = stages(ensemble, judged)
+        report = report_of(ensemble, judged, found, arguments.part, arguments.images_per_fold)
     except (ValueError, OSError) as error:
         logger.error("%s", error)
         return 2

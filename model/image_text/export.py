@@ -8,19 +8,25 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from model.image_text.checkpoint import CHECKPOINT_FILES, load_checkpoint
+from model.image_text.checkpoint import CHECKPOINT_FILES, Checkpoint, encoder_folder, load_checkpoint
 from model.image_text.ensemble import Ensemble
 from model.image_text.evaluate import scorer_of
 from model.image_text.inference import KIND, MATCHERS_FILE
+from model.image_text.sentence_encoder import GRAPH_FILE
+from model.image_text.sentence_graph import LEAST_COSINE, agreement
 from model.image_text.tuning import Tuning
 from model.release import Release, set_current, write_release
 
 
 def export_release(
-    runs: Sequence[Path], root: Path, report: dict[str, Any] | None = None, signing_key: Path | None = None
+    runs: Sequence[Path],
+    root: Path,
+    report: dict[str, Any] | None = None,
+    signing_key: Path | None = None,
+    graph: Path | None = None,
 ) -> Release:
     """As `write_matchers`, and make it the current one."""
-    release = write_matchers(runs, root, report, signing_key)
+    release = write_matchers(runs, root, report, signing_key, graph)
     set_current(root, release.release_id)
     return release
 
@@ -30,12 +36,14 @@ def write_matchers(
     root: Path,
     report: dict[str, Any] | None = None,
     signing_key: Path | None = None,
+    graph: Path | None = None,
     origin: Mapping[str, object] | None = None,
 ) -> Release:
     """Write and verify a release of one ensemble under `root`.
 
-    report: the evaluation's, whose tuning the release serves with; without it vectors are served as trained. origin:
-    facts about what made it.
+    report: the evaluation's, whose tuning the release serves with; without it vectors are served as trained.
+    graph: of the members' frozen sentence encoder, which the release then reads with. origin: facts about what made it.
+    Raises ValueError where the graph is another's.
     """
     members = tuple(load_checkpoint(run) for run in runs)
     tuning = replace(Tuning(), **(report or {}).get("tuning", {}))
@@ -49,6 +57,8 @@ def write_matchers(
     files: dict[str, Path | bytes] = {MATCHERS_FILE: json.dumps(described, indent=2).encode()}
     for number, run in enumerate(runs):
         files |= {f"{number}-{name}": run / name for name in CHECKPOINT_FILES if (run / name).exists()}
+    if graph is not None:
+        files[GRAPH_FILE] = graph
     facts = {
         **(origin or {}),
         "kind": KIND,
@@ -56,9 +66,20 @@ def write_matchers(
         "architectures": [member.config.network.architecture for member in members],
         "data_revision": members[0].facts["data_revision"],
         "git_revision": members[0].facts["git_revision"],
+        "sentence_graph": None if graph is None else _least_cosine(members, graph),
         "metrics": report or {"validation": [member.facts["validation"] for member in members]},
     }
     return write_release(root, files, facts, signing_key)
+
+
+def _least_cosine(members: Sequence[Checkpoint], graph: Path) -> float:
+    folders = {encoder_folder(member.config) for member in members if member.config.text.encoder == "minilm"}
+    if len(folders) != 1:
+        raise ValueError(f"expected members with one frozen sentence encoder for {graph.name}, got {len(folders)}")
+    found = agreement(folders.pop(), graph)
+    if found < min(LEAST_COSINE.values()):
+        raise ValueError(f"expected a graph of the members' sentence encoder in {graph}, its sentences are others")
+    return round(found, 5)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,11 +87,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, action="append", required=True, help="a training; repeat for an ensemble")
     parser.add_argument("--root", type=Path, required=True, help="folder of releases")
     parser.add_argument("--report", type=Path, help="report.json of the evaluation")
+    parser.add_argument("--sentence-graph", type=Path, help="of python -m model.image_text.sentence_graph")
     parser.add_argument("--signing-key", type=Path, help="private key of python -m model.signature keygen")
     arguments = parser.parse_args(argv)
     report = json.loads(arguments.report.read_text()) if arguments.report else None
     try:
-        release = export_release(arguments.run, arguments.root, report, arguments.signing_key)
+        release = export_release(arguments.run, arguments.root, report, arguments.signing_key, arguments.sentence_graph)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,14 +29,20 @@ class HubCorrection:
 
     def images(self, vectors: Tensor) -> Tensor:
         """Unit vectors [B, D] -> unit vectors [B, D + 4], whose products with `texts` grow as s' does."""
-        return self._extended(vectors, self._bias(vectors, self.text_bank, self.image_bank), own=0)
+        return self._extended(vectors, self._hubness(vectors, self.text_bank) - self._mean_of_images, own=0)
 
     def texts(self, vectors: Tensor) -> Tensor:
         """Unit vectors [T, D] -> unit vectors [T, D + 4]."""
-        return self._extended(vectors, self._bias(vectors, self.image_bank, self.text_bank), own=1)
+        return self._extended(vectors, self._hubness(vectors, self.image_bank) - self._mean_of_texts, own=1)
 
-    def _bias(self, vectors: Tensor, bank: Tensor, own_bank: Tensor) -> Tensor:
-        return self._hubness(vectors, bank) - self._hubness(own_bank, bank).mean()
+    # Of the banks alone, and a product of all images with all texts: it is taken once.
+    @cached_property
+    def _mean_of_images(self) -> Tensor:
+        return self._hubness(self.image_bank, self.text_bank).mean()
+
+    @cached_property
+    def _mean_of_texts(self) -> Tensor:
+        return self._hubness(self.text_bank, self.image_bank).mean()
 
     def _hubness(self, vectors: Tensor, bank: Tensor) -> Tensor:
         return (self.sharpness * vectors @ bank.T).logsumexp(dim=1) / self.sharpness

@@ -16,7 +16,8 @@ from model.image_text.interaction import Side
 from model.image_text.matching import EmbeddingMatcher, Explanation, PairScorer, PreparedImage, PreparedText
 from model.image_text.network import PairMatcher
 from model.image_text.pair_blocks import every_pair, pair_scores
-from model.image_text.tuning import Tuning, corrected
+from model.image_text.sentence_encoder import GRAPH_FILE
+from model.image_text.tuning import Tuning, correction_of
 from model.manifest import manifest_bytes, parse_manifest
 
 KIND = "image-text"
@@ -45,21 +46,21 @@ class EnsembleEmbedder:
         self.ensemble = ensemble
         self.model_id = model_id
         self.feature_space = ensemble.feature_space
-        self._bank = ensemble.bank()
-        nothing = torch.zeros(1, self._bank[0].shape[1])
-        self.dim = corrected(ensemble.tuning, self._bank, nothing, nothing)[0].shape[1]
+        bank = ensemble.bank()
+        self._correction = correction_of(ensemble.tuning, bank)
+        self.dim = bank[0].shape[1] if self._correction is None else self._correction.images(bank[0][:1]).shape[1]
 
     def encode_images(self, images: Sequence[ImageInputs]) -> np.ndarray:
         """float32 [n, dim], rows of norm 1."""
         with torch.inference_mode():
             vectors = self.ensemble.images(images)
-            return corrected(self.ensemble.tuning, self._bank, vectors, self._bank[1][:1])[0].numpy()
+            return (vectors if self._correction is None else self._correction.images(vectors)).numpy()
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [n, dim], rows of norm 1."""
         with torch.inference_mode():
             vectors = self.ensemble.texts(texts)
-            return corrected(self.ensemble.tuning, self._bank, self._bank[0][:1], vectors)[1].numpy()
+            return (vectors if self._correction is None else self._correction.texts(vectors)).numpy()
 
 
 class CheckpointScorer:
@@ -146,7 +147,11 @@ def load_ensemble(folder: Path, described: dict[str, object]) -> Ensemble:
     tuning, scorer, count = described["tuning"], described["scorer"], described["members"]
     if not isinstance(tuning, dict) or not isinstance(count, int) or not isinstance(scorer, int | None):
         raise ValueError(f"expected tuning, scorer and members in {folder / MATCHERS_FILE}, got {described}")
-    members = tuple(load_checkpoint(folder, f"{number}-") for number in range(count))
+    graph = folder / GRAPH_FILE if (folder / GRAPH_FILE).exists() else None
+    loaded = [load_checkpoint(folder, f"{number}-", graph) for number in range(count)]
+    # One reader for all that read alike: the memory of one, and what one has read is known to the others.
+    readers = {member.reader.reader_id: member.reader for member in loaded}
+    members = tuple(replace(member, reader=readers[member.reader.reader_id]) for member in loaded)
     return Ensemble(members, scorer, replace(Tuning(), **tuning))
 
 

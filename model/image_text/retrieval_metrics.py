@@ -35,8 +35,13 @@ def seven_metrics(sims: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
 
     sims: [images, texts]. Beside the seven: the median rank, counted from 1, and the mean rank, from 0.
     """
+    return both_ways(sims, sims, relevant)
+
+
+def both_ways(by_image: np.ndarray, by_text: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
+    """seven_metrics of a search that ranks an image's texts by one matrix and a text's images by another."""
     found: dict[str, float] = {}
-    for name, matrix, relevance in (("i2t", sims, relevant), ("t2i", sims.T, relevant.T)):
+    for name, matrix, relevance in (("i2t", by_image, relevant), ("t2i", by_text.T, relevant.T)):
         places = ranks(matrix, relevance)
         found |= {f"{name}_r{k}": 100.0 * float((places < k).mean()) for k in RECALLS}
         found |= {f"{name}_median": float(np.floor(np.median(places))) + 1, f"{name}_mean": float(places.mean())}
@@ -44,16 +49,35 @@ def seven_metrics(sims: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
     return found | {"rsum": float(sum(recalls))}
 
 
-def fold_metrics(sims: np.ndarray, relevant: np.ndarray, images_per_fold: int = 1_000) -> dict[str, float]:
-    """The mean of the seven over folds of images with their own texts (COCO 1K: 5 folds; one fold: COCO 5K).
+def rsum_by_image(by_image: np.ndarray, by_text: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """What each image and its texts give to rSum, which is the mean of the result: float64 [images].
+
+    A text that is relevant to several images counts for the first of them.
+    """
+    num_images, num_texts = relevant.shape
+    images, texts = ranks(by_image, relevant), ranks(by_text.T, relevant.T)
+    own = sum((images < k).astype(np.float64) for k in RECALLS)
+    hits = sum((texts < k).astype(np.float64) for k in RECALLS)
+    return 100.0 * (own + np.bincount(relevant.argmax(axis=0), hits, num_images) * num_images / num_texts)
+
+
+def check_folds(num_images: int, images_per_fold: int | None) -> None:
+    """Raise ValueError where folds of so many images do not divide a part; None is one fold."""
+    if images_per_fold is not None and (images_per_fold < 1 or num_images < 1 or num_images % images_per_fold):
+        raise ValueError(f"expected images in folds of {images_per_fold}, got {num_images}")
+
+
+def fold_metrics(
+    by_image: np.ndarray, by_text: np.ndarray, relevant: np.ndarray, images_per_fold: int = 1_000
+) -> dict[str, float]:
+    """The mean of both_ways over folds of images with their own texts (COCO 1K: 5 folds; one fold: COCO 5K).
 
     A fold's texts are those that are relevant to one of its images. Raises ValueError where folds do not divide.
     """
-    if not len(sims) or len(sims) % images_per_fold:
-        raise ValueError(f"expected images in folds of {images_per_fold}, got {len(sims)}")
+    check_folds(len(by_image), images_per_fold)
     rows = []
-    for start in range(0, len(sims), images_per_fold):
+    for start in range(0, len(by_image), images_per_fold):
         part = slice(start, start + images_per_fold)
         texts = relevant[part].any(axis=0)
-        rows.append(seven_metrics(sims[part][:, texts], relevant[part][:, texts]))
+        rows.append(both_ways(*(one[part][:, texts] for one in (by_image, by_text, relevant))))
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from model.image_text.hubness import HubCorrection
-from model.image_text.retrieval_metrics import seven_metrics
+from model.image_text.retrieval_metrics import both_ways, seven_metrics
 from model.image_text.two_stage import rerank
 
 SHARPNESSES = (10.0, 20.0, 40.0)
@@ -38,30 +38,28 @@ def tune_hubs(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts
 
 def tune_alpha(tuning: Tuning, sims: np.ndarray, scores: np.ndarray, relevant: np.ndarray) -> Tuning:
     """The weight of the pair scores with the highest rSum; 0 where they do not help."""
-    found = [two_stage_metrics(sims, scores, relevant, tuning.top_k, alpha)["rsum"] for alpha in ALPHAS]
+    tried = [replace(tuning, alpha=alpha) for alpha in ALPHAS]
+    found = [both_ways(*reranked(one, sims, scores), relevant)["rsum"] for one in tried]
     return replace(tuning, alpha=ALPHAS[int(np.argmax(found))])
 
 
-def corrected(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-    """The vectors as they are indexed: unit vectors, four wider where hubs are corrected."""
-    if tuning.hub_weight == 0:
-        return images, texts
-    correction = HubCorrection(*bank, tuning.hub_sharpness, tuning.hub_weight)
-    return correction.images(images), correction.texts(texts)
+def correction_of(tuning: Tuning, bank: tuple[Tensor, Tensor]) -> HubCorrection | None:
+    """What corrects hubs: vectors are indexed as it extends them, or as they are where it is None."""
+    return HubCorrection(*bank, tuning.hub_sharpness, tuning.hub_weight) if tuning.hub_weight else None
 
 
 def similarities(tuning: Tuning, bank: tuple[Tensor, Tensor], images: Tensor, texts: Tensor) -> np.ndarray:
     """float32 [images, texts]."""
-    left, right = corrected(tuning, bank, images, texts)
-    return (left @ right.T).numpy()
+    correction = correction_of(tuning, bank)
+    if correction is not None:
+        images, texts = correction.images(images), correction.texts(texts)
+    return (images @ texts.T).numpy()
 
 
-def two_stage_metrics(
-    sims: np.ndarray, scores: np.ndarray, relevant: np.ndarray, top_k: int, alpha: float
-) -> dict[str, float]:
-    """The seven metrics of re-ranked search; sims, scores: [images, texts]."""
-    sentences = seven_metrics(rerank(sims, scores, top_k, alpha), relevant)
-    images = seven_metrics(rerank(sims.T, scores.T, top_k, alpha).T, relevant)
-    found = {name: value for name, value in sentences.items() if name.startswith("i2t")}
-    found |= {name: value for name, value in images.items() if name.startswith("t2i")}
-    return found | {"rsum": sum(value for name, value in found.items() if "_r" in name)}
+def reranked(tuning: Tuning, sims: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The order of two-stage search of sentences and of images, see two_stage: float64 [images, texts] twice.
+
+    sims, scores: [images, texts].
+    """
+    top_k, alpha = tuning.top_k, tuning.alpha
+    return rerank(sims, scores, top_k, alpha), rerank(sims.T, scores.T, top_k, alpha).T

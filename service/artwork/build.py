@@ -27,6 +27,7 @@ from model.artwork.library import Library
 from model.artwork.search import Weights
 from model.artwork.segment import Segment
 from model.artwork.styles import Styles
+from model.artwork.thumbnails import thumbnail
 from model.artwork.weights import Choice, KnownQuery, choose_weights
 from model.durable_files import claimed_directory
 from model.image_text.inputs import ImageInputs
@@ -79,7 +80,7 @@ def write(plan: Plan) -> tuple[Release, dict[str, str]]:
     matcher = _adopted(plan.matcher, plan.root)
     with closing(load_sight(plan.parts, plan.reads)) as sight:
         networks = load_networks(plan.root, matcher, sight)
-        covers, records, refused = _looked_at(plan, networks)
+        covers, thumbnails, records, refused = _looked_at(plan, networks)
     if not covers:
         raise ValueError(f"expected at least one usable picture, got none: {list(refused.items())[:3]}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -94,6 +95,7 @@ def write(plan: Plan) -> tuple[Release, dict[str, str]]:
             Weights(pair=networks.matchers.alpha) if choice is None else choice.weights,
             None if plan.new_styles else _styles_before(plan.root, networks),
             _sentences(plan.sentences, networks),
+            thumbnails,
             {
                 **plan.origin,
                 "git_revision": git_revision(),
@@ -133,22 +135,25 @@ class _Records:
         return [ImageInputs.from_features(self._store.get(one)) for one in self._hashes[start : start + AT_ONCE]]
 
 
-def _looked_at(plan: Plan, networks: Networks) -> tuple[list[Cover], _Records, dict[str, str]]:
+def _looked_at(plan: Plan, networks: Networks) -> tuple[list[Cover], list[bytes], _Records, dict[str, str]]:
     store = FeatureStore(plan.features, networks.matchers.feature_space)
     if networks.sight.front_end is not None:
         store.create(networks.sight.front_end.parts)
     table = read_table(plan.table)
     everything = list(incoming(table, plan.images, Additions(plan.root)))
     covers: list[Cover] = []
+    thumbnails: list[bytes] = []
     refused: dict[str, str] = {}
     for one in tqdm(everything, desc="covers", unit="cover", mininterval=1.0):
         try:
             image = decode_image(one.content())
             features = _features(image, store, networks)
-            covers.append(_cover(one, image, features))
+            cover, small = _cover(one, image, features), thumbnail(image.pixels)
+            covers.append(cover)
+            thumbnails.append(small)
         except (ImageError, OSError) as error:
             refused[one.artwork_id] = str(error)
-    return covers, _Records(store, [cover.image_sha256 for cover in covers]), refused
+    return covers, thumbnails, _Records(store, [cover.image_sha256 for cover in covers]), refused
 
 
 def _features(image: Image, store: FeatureStore, networks: Networks) -> ImageFeatures:

@@ -6,6 +6,7 @@ from model.artwork.additions import revision_of
 from model.artwork.cover import RESERVED, STYLE, Cover
 from model.artwork.fingerprint import fingerprint
 from model.artwork.library import Addition
+from model.artwork.thumbnails import thumbnail
 from model.condition import ConditionError
 from model.image_text.inputs import ImageInputs
 from service.admission import Deadline
@@ -16,10 +17,18 @@ from service.artwork.pool import WorkPool
 from service.artwork.releases import ArtworkReleases, ServedArtwork
 from service.artwork.request import RESERVED_IDS, ArtworkIndexRequest, ArtworkMatchRequest, ArtworkSearchRequest
 from service.artwork.sight import Seen, see
-from service.errors import FieldError, InvalidRequestError, UnknownCoverError, VisionNotConfiguredError
+from service.errors import (
+    FieldError,
+    InvalidRequestError,
+    NoThumbnailError,
+    UnknownCoverError,
+    VisionNotConfiguredError,
+)
 from service.exchange import Exchange
 from service.settings import Settings
 from service.telemetry import Telemetry
+
+NOBODY = "expected the id of a cover of the release in force or of one added since"
 
 
 @dataclass
@@ -80,7 +89,7 @@ class ArtworkDesk:
         library = served.library
         row = library.row_of(artwork_id)
         if row is None:
-            raise UnknownCoverError("expected the id of a cover of the release in force or of one added since")
+            raise UnknownCoverError(NOBODY)
         cover, (segment, own) = library.cover(row), library.place(row)
         return Artwork(
             artwork_id=cover.artwork_id,
@@ -105,6 +114,17 @@ class ArtworkDesk:
         return ArtworkRemoved(
             exchange.request_id, artwork_id, removed, len(self.releases.served.library), served.release_id
         )
+
+    def thumbnail(self, artwork_id: str) -> bytes:
+        """The small picture of a cover, a WebP; raises UnknownCoverError and NoThumbnailError."""
+        library = self.releases.served.library
+        row = library.row_of(artwork_id)
+        if row is None:
+            raise UnknownCoverError(NOBODY)
+        content = library.thumbnail(row)
+        if not content:
+            raise NoThumbnailError("expected a cover of a release that keeps pictures, or one added with its picture")
+        return content
 
     def close(self) -> None:
         """Give back the threads, then what they look at pictures with."""
@@ -152,7 +172,7 @@ class ArtworkDesk:
         )
         picture = served.library.shown_before(body.artwork_id, said.fingerprint, vector) or said.image_sha256
         cover = Cover(**(vars(said) | {"picture": picture, "revision": revision_of(said)}))
-        return Addition(cover, vector, prepared)
+        return Addition(cover, vector, prepared, thumbnail(seen.image.pixels))
 
     def _seeing(self) -> ServedArtwork:
         served = self.releases.served

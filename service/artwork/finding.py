@@ -86,12 +86,12 @@ class Finding:
 
     def _found(self, candidates: Candidates, ranking: Ranking, position: int) -> FoundCover:
         library, row = self.served.library, int(candidates.rows[position])
-        cover, (segment, own) = library.cover(row), library.place(row)
+        segment, own = library.place(row)
         pair = float(ranking.pair[position])
         return FoundCover(
-            artwork_id=cover.artwork_id,
-            title=cover.title,
-            artist=cover.artist,
+            artwork_id=segment.catalogue.item_ids[own],
+            title=segment.catalogue.titles[own],
+            artist=segment.artists[own],
             score=float(ranking.scores[position]),
             scores=MatchScores(
                 float(candidates.image[position]),
@@ -99,8 +99,8 @@ class Finding:
                 float(candidates.text[position]),
             ),
             instruction=int(candidates.chosen_by[position]) if self.body.instructions else None,
-            covers=library.copies(cover.picture),
-            read_text=list(cover.read_text),
+            covers=library.copies(segment.picture[own]),
+            read_text=segment.read_text[own],
             attributes=segment.attributes(own),
         )
 

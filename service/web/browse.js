@@ -2,9 +2,9 @@
 
 import { ask, askUntilReady } from "./api.js";
 import { consent } from "./consent.js";
-import { hideCover, showCover } from "./cover.js";
+import { hideCover, showCover, withPicture } from "./cover.js";
 import { Cursor } from "./cursor.js";
-import { find, hue, initials, make, showProblem } from "./element.js";
+import { find, make, showProblem, tileOf } from "./element.js";
 import { Guidance, inPalm } from "./guidance.js";
 import { HandPose, rightHand } from "./hand_pose.js";
 import { MapView } from "./map_view.js";
@@ -24,7 +24,7 @@ const SPACES = {
   },
   cover_embeddings: {
     asked: "covers",
-    said: "Near on the map are covers that look alike. Tiles stand for their pictures, which a release does not hold.",
+    said: "Near on the map are covers that look alike. A tile with letters stands for a cover without a kept picture.",
   },
 };
 
@@ -57,12 +57,10 @@ function showAround() {
   const nearest = around[0].item;
   if (nearest === view.chosen) return;
   view.choose(nearest);
-  const tile = make("div", { class: "tile", "aria-hidden": "true" }, initials(titleOf(nearest)));
-  tile.style.setProperty("--hue", hue(nearest.item_id));
   const region = view.map.regions[nearest.cluster]?.name;
   const said = [nearest.artist, region && `among ${region}`].filter(Boolean).join(", ");
   find("#under").replaceChildren(
-    tile,
+    shown(nearest),
     make("div", {}, make("h3", {}, titleOf(nearest)), make("small", {}, said)),
   );
   find("#near").replaceChildren(
@@ -70,12 +68,18 @@ function showAround() {
       make(
         "li",
         {},
+        shown(item),
         make("span", {}, titleOf(item)),
         make("small", {}, distance.toFixed(3)),
         make("button", { type: "button", class: "plain", "aria-label": `Select ${titleOf(item)}`, onclick: () => select(item) }, "select"),
       ),
     ),
   );
+}
+
+function shown(item) {
+  const tile = tileOf(item.item_id, titleOf(item));
+  return showsCovers() ? withPicture(tile, item.item_id) : tile;
 }
 
 function select(item) {

@@ -5,6 +5,13 @@ import { find, make, showProblem } from "./element.js";
 
 let shown = null;
 
+/** The tile of a cover: its picture, before the one that stands for it where the service keeps none. */
+export function withPicture(tile, coverId) {
+  const source = `/artwork/${encodeURIComponent(coverId)}/thumbnail`;
+  tile.append(make("img", { src: source, alt: "", loading: "lazy", onerror: (event) => event.target.remove() }));
+  return tile;
+}
+
 function facts(cover) {
   const said = [
     ["artist", cover.artist],

@@ -21,6 +21,13 @@ export function hue(id) {
   return hash / 10;
 }
 
+/** What stands for an item without a picture. */
+export function tileOf(id, title) {
+  const tile = make("div", { class: "tile", "aria-hidden": "true" }, initials(title));
+  tile.style.setProperty("--hue", hue(id));
+  return tile;
+}
+
 export function initials(title) {
   const words = title.split(/[\s\-_.]+/u).filter(Boolean);
   return words

@@ -107,14 +107,12 @@ function asked() {
 
 function card(item) {
   const title = item.title || item.item_id;
-  const tile = make("div", { class: "tile", "aria-hidden": "true" }, initials(title));
-  tile.style.setProperty("--hue", hue(item.item_id));
   const values = Object.values(item.attributes).flat().slice(0, 4).join(", ");
   titles.set(item.item_id, title);
   return make(
     "li",
     { class: "item" },
-    tile,
+    tileOf(item.item_id, title),
     make(
       "div",
       {},

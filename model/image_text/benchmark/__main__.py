@@ -9,18 +9,21 @@ import hashlib
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
 
+from model.image_text.benchmark.comparisons import comparison_table
 from model.image_text.benchmark.report import plot, table
 from model.image_text.benchmark.rows import ROWS_FILE, Row, Rows
 from model.image_text.benchmark.variants import VARIANTS, Variant, trainings, with_seed
 from model.image_text.captions import Captions
 from model.image_text.checkpoint import load_checkpoint
 from model.image_text.data import Features
-from model.image_text.evaluate import evaluate
+from model.image_text.evaluate import judge, report_of, stages
+from model.image_text.retrieval_metrics import rsum_by_image
 from model.image_text.train import arguments_of_data, captions_of, prepare, train
 
 logger = logging.getLogger(__name__)
@@ -29,20 +32,32 @@ TEXTS_FOLDER = "texts"
 PLOT_FILE = "rsum.svg"
 
 
-def measure(variant: Variant, seed: int, captions: Captions, features: Features, out: Path) -> Row:
-    """Train what is not trained yet, evaluate on the test part, and return the row."""
+def measure(
+    variant: Variant, seed: int, captions: Captions, features: Features, out: Path, extra: Sequence[str] = ()
+) -> Row:
+    """Train what is not trained yet, evaluate on the test part, and return the row.
+
+    extra: names of the folders whose pairs are among those of captions that train.
+    """
     cache, configs = out / TEXTS_FOLDER, trainings()
     runs = []
     for name in variant.trainings:
-        run = out / "runs" / f"{name.replace(' ', '-')}-{seed}"
+        run = out / "runs" / "-".join([*name.split(), *extra, str(seed)])
         if not _finished(run):
             train(prepare(with_seed(configs[name], seed), captions, features, cache), run, resume=True)
         runs.append(run)
-    report = evaluate(runs, captions, features, "test", cache)
+    ensemble, judged = judge(runs, captions, features, "test", cache)
+    found = stages(ensemble, judged)
+    report = report_of(ensemble, judged, found, "test")
+    by_image = {
+        stage: [round(share, 1) for share in rsum_by_image(*ranked_by, judged.relevant).tolist()]
+        for stage, ranked_by in found.items()
+    }
     facts = [load_checkpoint(run).facts for run in runs]
     cpu_minutes = round(sum(one["cpu_minutes"] for one in facts), 2)
     validation = [one["validation"] for one in facts]
-    return key_of(variant, seed, captions, features) | report | {"cpu_minutes": cpu_minutes, "validation": validation}
+    more = {"extra_pairs": list(extra), "cpu_minutes": cpu_minutes, "validation": validation, "rsum_by_image": by_image}
+    return key_of(variant, seed, captions, features) | report | more
 
 
 def key_of(variant: Variant, seed: int, captions: Captions, features: Features) -> Row:
@@ -82,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
         logger.error("%s", error)
         return 2
     plot(rows, arguments.out / PLOT_FILE)
-    sys.stdout.write(table(rows))
+    sys.stdout.write(table(rows) + "\n" + comparison_table(rows))
     return 0
 
 
@@ -101,7 +116,8 @@ def _measured(arguments: argparse.Namespace) -> list[Row]:
                 bar.set_description(f"{variant.name}, seed {seed}")
                 key = key_of(variant, seed, captions, features)
                 if rows.find(key) is None:
-                    rows.add(measure(variant, seed, captions, features, arguments.out))
+                    extra = [folder.name for folder in arguments.extra_pairs]
+                    rows.add(measure(variant, seed, captions, features, arguments.out, extra))
                 row = rows.find(key)
                 assert row is not None
                 found.append(row)

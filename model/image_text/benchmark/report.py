@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from model.image_text.benchmark.rows import Row
+from model.image_text.benchmark.rows import Row, name_of
 from model.image_text.benchmark.variants import BASELINE
 
 STAGES = {"vectors": "vectors", "corrected": "+ hub correction", "reranked": "+ re-ranking"}
@@ -41,7 +41,7 @@ def by_variant(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The rows of each variant, in the order they first appear."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row["variant"], []).append(row)
+        groups.setdefault(name_of(row), []).append(row)
     return groups
 
 

@@ -15,6 +15,12 @@ ROWS_FILE = "rows.jsonl"
 KEY = ("variant", "seed", "config_sha256", "data_revision", "feature_space")
 
 
+def name_of(row: Row) -> str:
+    """The variant, and what it was trained on beside its own pairs."""
+    extra = row.get("extra_pairs", [])
+    return ", with ".join([row["variant"], *extra])
+
+
 class Rows:
     """A file of rows; `add` is on disk when it returns."""
 

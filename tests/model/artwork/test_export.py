@@ -42,6 +42,20 @@ def test_a_release_holds_what_was_exported(tmp_path):
     assert loaded.sentences.texts == ("a dog", "a cat")
 
 
+def test_thumbnails_are_kept_where_there_are_any(tmp_path):
+    export_library(content(tmp_path), tmp_path / "root")
+    assert ArtworkRelease.load(current_release(tmp_path / "root")).library.thumbnail(3) == b""
+    export_library(content(tmp_path, thumbnails=[b"%d" % row for row in range(30)]), tmp_path / "root")
+    addition = dataclasses.replace(made_up_addition("cover-4"), thumbnail=b"another")
+    Additions(tmp_path / "root").put(addition, b"picture", IDENTITY)
+    library = ArtworkRelease.load(current_release(tmp_path / "root"), Additions(tmp_path / "root")).library
+    assert library.thumbnail(3) == b"3"
+    assert library.thumbnail(library.row_of("cover-4")) == b"another"
+    export_library(content(tmp_path, thumbnails=[b"1"]), tmp_path / "other")
+    with pytest.raises(ValueError, match="thumbnails of 30 covers"):
+        ArtworkRelease.load(current_release(tmp_path / "other"))
+
+
 def test_copies_of_a_picture_are_found_when_a_release_is_made(tmp_path):
     made = content(tmp_path)
     covers, vectors = list(made.covers), made.vectors.copy()

@@ -10,13 +10,13 @@ WORDS = (
 )
 
 
-def write_encoder(folder: Path, width=8) -> Path:
+def write_encoder(folder: Path, width=8, seed=0) -> Path:
     """Weights, configuration and tokenizer of a BERT of one layer."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     settings = BertConfig(
         vocab_size=len(WORDS),
         hidden_size=width,

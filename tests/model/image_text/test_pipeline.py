@@ -79,6 +79,15 @@ def test_the_concatenated_hybrid_is_the_mean_of_the_two_similarities(runs):
     assert torch.allclose(joined_vectors([torch.eye(2), torch.eye(2)]).norm(dim=1), torch.ones(2))
 
 
+def test_what_all_members_have_alike_is_kept_once_and_changes_no_product():
+    rng = torch.Generator().manual_seed(0)
+    common, parts = torch.rand(3, 4, generator=rng), [torch.rand(3, 2, generator=rng) for _ in range(3)]
+    vectors = [torch.cat([common, part], dim=1) for part in parts]
+    once, all_of_them = joined_vectors(vectors, 4), joined_vectors(vectors)
+    assert (once.shape[1], all_of_them.shape[1]) == (4 + 3 * 2, 3 * 6)
+    assert torch.allclose(once @ once.T, all_of_them @ all_of_them.T, atol=1e-6)
+
+
 class StopError(Exception):
     pass
 
@@ -209,5 +218,10 @@ def test_the_commands_run_and_say_what_is_wrong(scenes, tmp_path, capsys):
     assert evaluate_main(["--run", str(tmp_path / "run"), *data]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["part"], report["images"], report["sentences"]) == ("test", 6, 12)
+    assert evaluate_main(["--run", str(tmp_path / "run"), *data, "--images-per-fold", "3"]) == 0
+    folds = json.loads(capsys.readouterr().out)
+    assert folds["images_per_fold"] == 3
+    assert folds["metrics"]["vectors"]["rsum"] >= report["metrics"]["vectors"]["rsum"]  # fewer to be mistaken for
+    assert evaluate_main(["--run", str(tmp_path / "run"), *data, "--images-per-fold", "1000"]) == 2
     path.write_text('[network]\narchitecture = "clip"\n')
     assert train_main(["--config", str(path), *data, "--out", str(tmp_path / "bad")]) == 2

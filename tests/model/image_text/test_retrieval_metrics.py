@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from model.image_text.retrieval_metrics import fold_metrics, owner_relevance, ranks, seven_metrics
+from model.image_text.retrieval_metrics import (
+    both_ways,
+    fold_metrics,
+    owner_relevance,
+    ranks,
+    rsum_by_image,
+    seven_metrics,
+)
 
 SEVEN = ("i2t_r1", "i2t_r5", "i2t_r10", "t2i_r1", "t2i_r5", "t2i_r10", "rsum")
 
@@ -50,7 +57,7 @@ def test_folds_are_averaged():
     perfect, wrong = np.eye(4), np.eye(4)[::-1]
     sims = np.block([[perfect, np.full((4, 4), 9.0)], [np.full((4, 4), 9.0), wrong]])
     relevant = np.eye(8, dtype=bool)
-    found = fold_metrics(sims, relevant, images_per_fold=4)
+    found = fold_metrics(sims, sims, relevant, images_per_fold=4)
     expected = [seven_metrics(one, np.eye(4, dtype=bool))["rsum"] for one in (perfect, wrong)]
     assert found["rsum"] == pytest.approx(np.mean(expected))
 
@@ -61,4 +68,17 @@ def test_what_cannot_be_judged_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         ranks(np.array([[np.nan]]), np.array([[True]]))
     with pytest.raises(ValueError, match="folds of 3"):
-        fold_metrics(np.eye(4), np.eye(4, dtype=bool), images_per_fold=3)
+        fold_metrics(np.eye(4), np.eye(4), np.eye(4, dtype=bool), images_per_fold=3)
+
+
+def test_the_shares_of_the_images_are_the_rsum_of_both_ways():
+    rng = np.random.default_rng(0)
+    relevant = owner_relevance(np.repeat(np.arange(12), 3), 12)
+    by_image, by_text = rng.normal(size=(2, *relevant.shape)) + relevant
+    shares = rsum_by_image(by_image, by_text, relevant)
+    assert shares.shape == (12,)
+    assert shares.mean() == pytest.approx(both_ways(by_image, by_text, relevant)["rsum"])
+    # What is changed of one image's row changes its own share alone, on the way from images to texts.
+    changed = by_image.copy()
+    changed[5] = -changed[5]
+    assert np.flatnonzero(rsum_by_image(changed, by_text, relevant) != shares).tolist() in ([], [5])

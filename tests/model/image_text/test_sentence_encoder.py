@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from model.image_text.benchmark.reading import main as reading_main
 from model.image_text.captions import read_captions
 from model.image_text.checkpoint import load_checkpoint
 from model.image_text.data import Features
-from model.image_text.inference import CheckpointScorer
+from model.image_text.export import export_release
+from model.image_text.inference import CheckpointScorer, load_matchers
 from model.image_text.sentence_encoder import SentenceEncoder, packaged_encoder
+from model.image_text.sentence_graph import export_graph
+from model.image_text.sentence_graph import main as graph_main
 from model.image_text.token_reader import TokenReader
 from model.image_text.train import prepare, train
 from tests.model.image_text.encoders import WORDS, write_encoder
@@ -50,6 +54,66 @@ def test_other_weights_have_another_id(folder, tmp_path):
     other = write_encoder(tmp_path, width=4)
     assert SentenceEncoder(folder, 5).reader_id != SentenceEncoder(other, 5).reader_id
     assert SentenceEncoder(folder, 5).reader_id != SentenceEncoder(folder, 6).reader_id
+
+
+def test_a_graph_reads_as_the_transformer_does(folder, tmp_path):
+    texts = ["a dog runs", "cat", "a cat sleeps on a grass"]
+    expected = SentenceEncoder(folder, 12).read(texts)
+    for precision, tolerance in (("float32", 1e-5), ("int8", 0.2)):
+        graph = tmp_path / f"{precision}.onnx"
+        assert graph_main(["--weights", str(folder), "--precision", precision, "--out", str(graph)]) == 0
+        found = SentenceEncoder(folder, 12, graph).read(texts)
+        assert torch.equal(found.mask, expected.mask)
+        assert torch.allclose(found.states, expected.states, atol=tolerance)
+        assert torch.allclose(found.sentence.norm(dim=1), torch.ones(3), atol=1e-5)
+
+
+def test_readers_take_turns_and_each_is_told(folder, tmp_path, capsys):
+    graph = tmp_path / "exact.onnx"
+    assert graph_main(["--weights", str(folder), "--precision", "float32", "--out", str(graph)]) == 0
+    command = ["--weights", str(folder), "--graph", str(graph), "--turns", "3", "--out", str(tmp_path)]
+    assert reading_main(command) == 0
+    rows = [json.loads(line) for line in (tmp_path / "reading_rows.jsonl").read_text().splitlines()]
+    assert [(row["reader"], row["turns"]) for row in rows] == [("transformer", 3), ("exact", 3)]
+    assert all(0 < row["cpu_ms"]["p50"] <= row["cpu_ms"]["p90"] for row in rows)
+    assert "exact: " in capsys.readouterr().out
+
+
+def test_a_release_with_a_graph_reads_with_it_and_another_encoders_is_refused(folder, tmp_path):
+    training = small_training(tmp_path, encoder="minilm", weights=str(folder), width=8)
+    run = train(training, tmp_path / "run", resume=False)
+    graph = tmp_path / "int8.onnx"
+    export_graph(folder, graph, "int8")
+    release = export_release([run, run], tmp_path / "root", graph=graph)
+    assert release.manifest["facts"]["sentence_graph"] >= 0.95
+    matchers = load_matchers(release.path)
+    plain = load_matchers(export_release([run, run], tmp_path / "plain").path)
+    assert matchers.embedder.model_id != plain.embedder.model_id
+    members = matchers.embedder.ensemble.members
+    assert members[0].reader is members[1].reader is matchers.scorer.checkpoint.reader
+    # Two members of one linear matcher: its columns once, and those of both networks.
+    assert matchers.embedder.dim == 4 + 16 + 16
+    texts = ["a dog runs", "cat"]
+    agreed = (matchers.embedder.encode_texts(texts) * plain.embedder.encode_texts(texts)).sum(axis=1)
+    assert (agreed > 0.9).all()
+    assert (agreed < 1 - 1e-7).any()
+    other = write_encoder(tmp_path / "other", seed=1)
+    export_graph(other, tmp_path / "other.onnx", "float32")
+    with pytest.raises(ValueError, match="its sentences are others"):
+        export_release([run], tmp_path / "refused", graph=tmp_path / "other.onnx")
+
+
+def test_a_sentence_is_read_once_for_whoever_asks_next(folder, monkeypatch):
+    encoder = SentenceEncoder(folder, 12)
+    ran = []
+    run = encoder._run
+    monkeypatch.setattr(encoder, "_run", lambda *part: ran.append(1) or run(*part))
+    first = encoder.read(["a dog runs"])
+    assert encoder.read(("a dog runs",)) is first
+    assert len(ran) == 1
+    encoder.read(["cat"])
+    assert torch.equal(encoder.read(["a dog runs"]).states, first.states)
+    assert len(ran) == 3
 
 
 def test_words_have_vectors(folder):

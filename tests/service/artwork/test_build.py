@@ -68,6 +68,7 @@ def test_a_release_is_served_with_the_networks_that_made_it(plan, built):
     assert refused == {}
     facts = release.manifest["facts"]
     assert (facts["covers"], facts["sentences"], facts["identity"]["feature_space"]) == (COVERS, 2, SPACE)
+    assert all(ArtworkRelease.load(release.path).library.thumbnail(row)[8:12] == b"WEBP" for row in range(COVERS))
     settings = Settings(artwork_root=plan.root, default_deadline_ms=9_000)
     with serving(settings) as service:
         found = search(

@@ -14,6 +14,7 @@ from model.artwork.export import LibraryContent, export_library
 from model.artwork.fingerprint import fingerprint
 from model.artwork.inference import Sentences
 from model.artwork.search import Weights
+from model.artwork.thumbnails import thumbnail
 from model.image_text.inference import Matchers
 from model.image_text.inputs import ImageInputs, check_feature_space
 from model.image_text.matching import Explanation, PreparedImage, PreparedText
@@ -164,20 +165,28 @@ def tiny_covers(number=24):
     return made
 
 
-def write_tiny_root(root, *, scorer=True, number=24, sentences=("a red picture", "a blue picture", "green and grey")):
+def write_tiny_root(
+    root,
+    *,
+    scorer=True,
+    number=24,
+    sentences=("a red picture", "a blue picture", "green and grey"),
+    pictures=True,
+):
     """A folder of artwork releases with one of the tiny covers in force."""
     matchers = tiny_matchers() if scorer else matchers_without_scorer()
     matcher_release = write_release(
         root / MATCHERS_FOLDER, {"tiny.json": json.dumps({"scorer": scorer}).encode()}, {"kind": "image-text"}
     )
     networks = Networks(matchers, Sight(tiny_front_end(), None))
-    covers, vectors, prepared = [], [], []
+    covers, vectors, prepared, thumbnails = [], [], [], []
     for cover, image in tiny_covers(number):
         features = networks.look(image, lambda *_: None)
         inputs = ImageInputs.from_features(features)
         covers.append(dataclasses.replace(cover, read_text=tuple(line.text for line in features.texts)))
         vectors.append(networks.vector(inputs))
         prepared.append(networks.prepare(inputs))
+        thumbnails.append(thumbnail(image.pixels) if pictures else b"")
     file = None
     if scorer:
         file = root / "prepared.safetensors"
@@ -191,6 +200,7 @@ def write_tiny_root(root, *, scorer=True, number=24, sentences=("a red picture",
         Weights(pair=0.5, text=4.0),
         None,
         Sentences(sentences, matchers.embedder.encode_texts(sentences)) if sentences else None,
+        thumbnails if pictures else (),
     )
     release = export_library(content, root)
     if file is not None:

@@ -22,6 +22,8 @@ def test_browse_shows_the_covers_of_the_release(browse_covers, cover_pages):
     page.mouse.click(box["x"] + cover["x"] * box["width"], box["y"] + cover["y"] * box["height"])
     assert page.locator("#under h3").inner_text() == cover["title"]
     assert cover["artist"] in page.locator("#under small").inner_text()
+    page.wait_for_function("document.querySelector('#under .tile img').naturalWidth === 48")
+    assert page.locator("#near .tile img").count() == page.locator("#near li").count()
     page.locator("#cover dl").wait_for()
     known = cover_pages.client.get(f"/artwork/{cover['item_id']}").json()
     told = page.locator("#cover").inner_text()

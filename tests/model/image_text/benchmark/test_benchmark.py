@@ -9,6 +9,7 @@ import pytest
 
 import model.image_text.benchmark.__main__ as benchmark
 from model.image_text.benchmark.artwork import Queries, judged, read_similarities, trigrams
+from model.image_text.benchmark.comparisons import COMPARISONS, comparison_table, difference
 from model.image_text.benchmark.report import table
 from model.image_text.benchmark.variants import VARIANTS, Variant, trainings
 from tests.model.image_text.scenes import config, write_scenes
@@ -43,6 +44,10 @@ def test_a_row_is_measured_once_and_shown(tiny, tmp_path, capsys, monkeypatch):
     assert [row["variant"] for row in rows] == ["linear", "both"]
     assert (rows[0]["part"], rows[0]["images"]) == ("test", 4)
     assert set(rows[1]["metrics"]) == {"vectors", "corrected", "reranked"}
+    shares = rows[1]["rsum_by_image"]
+    assert {name: np.mean(of) for name, of in shares.items()} == pytest.approx(
+        {name: of["rsum"] for name, of in rows[1]["metrics"].items()}, abs=0.1
+    )
     monkeypatch.setattr(benchmark, "measure", lambda *_: pytest.fail("measured again"))
     assert benchmark.main(command) == 0
     assert capsys.readouterr().out == first
@@ -61,6 +66,33 @@ def test_the_table_has_mean_and_deviation():
     metrics = {name: 10.0 for name in ("i2t_r1", "i2t_r5", "i2t_r10", "t2i_r1", "t2i_r5", "t2i_r10")}
     rows = [{"variant": "a", "metrics": {"vectors": metrics | {"rsum": value}}} for value in (60.0, 64.0)]
     assert "| a | 2 | 62.0 ± 2.8 |  |  | 10.0 / 10.0 / 10.0 |" in table(rows)
+
+
+def test_every_comparison_is_of_known_matchers():
+    known = {variant.name for variant in VARIANTS}
+    named = {side[0].split(", with ")[0] for one in COMPARISONS for side in (one.left, one.right)}
+    assert named <= known
+    # What "implicit relations" compares differs in nothing else.
+    configs = trainings()
+    hire = configs["hire"]
+    assert replace(hire, network=replace(hire.network, architecture="cmsei")) == configs["cmsei"]
+
+
+def test_a_difference_is_told_with_what_other_images_and_seeds_might_say():
+    rng = np.random.default_rng(1)
+    right = rng.normal(300, 100, size=(3, 150))
+    mean, low, high = difference(right + 20, right)
+    assert (mean, low, high) == pytest.approx((20, 20, 20))
+    mean, low, high = difference(right + rng.normal(0, 60, size=right.shape), right)
+    assert low < 0 < high
+    assert low < mean < high
+    rows = [
+        {"variant": name, "seed": seed, "metrics": {"vectors": {}}, "rsum_by_image": {"vectors": (right[seed] + more)}}
+        for name, more in (("linear", 0), ("3shnet grid", 20), ("3shnet hybrid", 0))
+        for seed in range(3 if name != "3shnet hybrid" else 1)
+    ]
+    assert "| 3shnet grid against the baseline | 3 | +20.0 | +20.0 to +20.0 |" in comparison_table(rows)
+    assert "| 3shnet hybrid against the baseline | 1 | +0.0 |" in comparison_table(rows)
 
 
 def test_text_that_is_read_is_compared_by_trigrams():
