@@ -16,7 +16,7 @@ from model.face_description.checkpoint import CONFIG_FILE, save_facts
 from model.face_description.config import STAGES, TOGETHER, DescriberConfig, StageConfig, load_config
 from model.face_description.data import Batch, BatchPlan, make_batch, plan_epoch
 from model.face_description.decisions import choose_thresholds, false_claims, pooled_f1
-from model.face_description.exam import look_at, set_exam, true_units
+from model.face_description.exam import look_at, set_exam, tasks_by, true_units
 from model.face_description.faces import load_faces
 from model.face_description.losses import total_loss, unit_weights
 from model.face_description.network import DescriberNetwork
@@ -39,6 +39,7 @@ class Training:
         self.words = Vocabulary.of_grammar()
         torch.manual_seed(config.stage.seed)
         self.network = DescriberNetwork(config.network, len(self.words))
+        self.network.start_from(train.landmarks.mean((0, 1)))
         self.weights = unit_weights((train.units >= PRESENT_FROM).float().mean(0))
 
     def plans(self, stage: str, epoch: int) -> list[BatchPlan]:
@@ -80,7 +81,7 @@ def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resum
         title=stage,
         evaluate_first=evaluate_first,
     )
-    items = set_exam(training.validation)
+    items = [item for item in set_exam(training.validation) if item.task in tasks_by(stage)]
     claims, there = look_at(training.network, training.validation, items).claims, true_units(items)
     thresholds = choose_thresholds(claims, there, config.objective.max_false_claims)
     facts = {

@@ -27,7 +27,7 @@ def test_shapes(some) -> None:
     network = tiny_network()
     view = network.see(some.maps)
     regions = network.look(view, some.pixels, BOXES)
-    found = network.judge(view, regions)
+    found = network.judge(view, regions, BOXES)
     memory = network.memory(view, regions[:, 0], BOXES[:, 0])
     assert (view.tokens.shape, view.maps.shape, view.landmarks.shape) == ((3, 49, 32), (3, 8, 28, 28), (3, 68, 2))
     assert regions.shape == (3, 2, 49, 32)
@@ -87,8 +87,8 @@ def test_texts_written_together_are_those_written_alone(some) -> None:
     view = network.see(some.maps)
     memory = network.memory(view, network.look(view, some.pixels, BOXES)[:, 0], BOXES[:, 0])
     for beams in (1, 3):
-        together = write_some(network, memory, CODES, beams)
-        alone = [write_some(network, memory[[row]], CODES[[row]], beams)[0] for row in range(3)]
+        together = write_some(network, memory, CODES, None, beams)
+        alone = [write_some(network, memory[[row]], CODES[[row]], None, beams)[0] for row in range(3)]
         assert together == alone
 
 
