@@ -1,4 +1,8 @@
-"""Derivation: the words with which a text that says given labels may go on."""
+"""Derivation: the words with which a text that says given labels may go on.
+
+Deviates: the decoder does not write freely but chooses among the grammar's wordings of what the heads decided, because
+a description must not claim what no threshold let through.
+"""
 
 from collections.abc import Iterator
 from functools import cached_property

@@ -132,9 +132,7 @@ class Describer:
             return logits, [now]
 
         nothing = np.zeros((len(codes), *prompt.shape[1:3], 0, prompt.shape[-1]), dtype=np.float32)
-        numbers = write_texts(
-            step, len(codes), [nothing], beams=self._beams, max_words=self._max_words, guides=guides
-        )
+        numbers = write_texts(step, len(codes), [nothing], beams=self._beams, max_words=self._max_words, guides=guides)
         return [self._words.decode(one) for one in numbers]
 
 

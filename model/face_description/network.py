@@ -199,7 +199,7 @@ class DescriberNetwork(nn.Module):
 
 
 def _placed(landmarks: Tensor, boxes: Tensor) -> Tensor:
-    """Where landmarks [B, 1, 68, 2] lie in boxes [B, R, 4], -1 to 1 inside: [B, R, 136]; far outside is all the same."""
+    """Where landmarks [B, 1, 68, 2] lie in boxes [B, R, 4], -1 to 1 inside; far outside is one place: [B, R, 136]."""
     corners, sides = boxes[..., None, :2], boxes[..., None, 2:] - boxes[..., None, :2]
     return (2 * (landmarks - corners) / sides - 1).clamp(-3, 3).flatten(2)
 
