@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from model.face_description.checkpoint import CONFIG_FILE, save_facts
+from model.face_description.checkpoint import CONFIG_FILE, FACTS_FILE, load_checkpoint, save_facts
 from model.face_description.config import STAGES, TOGETHER, DescriberConfig, StageConfig, load_config
 from model.face_description.data import Batch, BatchPlan, make_batch, plan_epoch
 from model.face_description.decisions import choose_thresholds, false_claims, pooled_f1
@@ -66,9 +66,12 @@ class Training:
 
 
 def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resume: bool, evaluate_first: bool) -> Path:
-    """Run one stage and leave its checkpoint, with thresholds, in OUT/stage."""
+    """Run one stage and leave its checkpoint, with thresholds, in OUT/stage; one that is there is taken as it is."""
     config, folder = training.config, out / stage
     _check_resumable(folder, config, resume)
+    if (folder / FACTS_FILE).exists():
+        training.network.load_state_dict(load_checkpoint(folder).network.state_dict())
+        return folder
     fitted = fit(
         training.network,
         schedule_of(config.stage, epochs),
@@ -132,6 +135,9 @@ def _check_resumable(folder: Path, config: DescriberConfig, resume: bool) -> Non
     if resume and path.exists() and DescriberConfig.from_json(path.read_text()) != config:
         raise ValueError(f"expected the configuration in {path} to resume, got another one")
     folder.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        # Written last, they say that a stage is finished.
+        (folder / FACTS_FILE).unlink(missing_ok=True)
     path.write_text(config.to_json() + "\n")
 
 
