@@ -37,6 +37,11 @@ class Schedule:
     patience_epochs: int
     seed: int
 
+    @classmethod
+    def of(cls, stage: object) -> "Schedule":
+        """The part of a stage's settings that `fit` reads; a model's stage has others beside it, of the same names."""
+        return cls(**{name: getattr(stage, name) for name in cls.__dataclass_fields__})
+
     def learning_rate_at(self, step: int, num_steps: int) -> float:
         """Linear warm-up, then a cosine down to the final share."""
         if step < self.warmup_steps:

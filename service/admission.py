@@ -21,7 +21,12 @@ class Permits:
         self._clock = clock
         self._taken = 0
         self._limit = ConcurrencyLimit(limit, clock())
-        in_flight.set_function(lambda: self._taken)
+        in_flight.set_function(lambda: self.taken)
+
+    @property
+    def taken(self) -> int:
+        """Requests that are being answered."""
+        return self._taken
 
     @property
     def limit(self) -> int:

@@ -135,13 +135,12 @@ async def _watch(service: Service, on_refused: Callable[[], None]) -> None:
 
 async def _watch_covers(service: Service, on_refused: Callable[[], None]) -> None:
     """The same of the covers; without them a process that recommends serves on, and /health/ready says so."""
-    if service.artwork_watch is None:
-        return
-    await service.artwork_watch.look()
-    if service.watch is None and service.artwork.releases.refused is not None:
+    covers = service.artwork.releases
+    await covers.look()
+    if service.watch is None and covers.refused is not None:
         on_refused()
     else:
-        await service.artwork_watch.follow()
+        await covers.follow()
 
 
 def _describe(app: FastAPI, service: Service) -> None:

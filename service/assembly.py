@@ -11,7 +11,6 @@ from service.arms import Arms
 from service.artwork.desk import ArtworkDesk
 from service.artwork.pool import WorkPool
 from service.artwork.releases import ArtworkReleases
-from service.artwork.watch import ArtworkWatch
 from service.batcher import Batcher
 from service.cached_users import CachedUsers
 from service.descriptions.desk import DescriptionDesk
@@ -59,7 +58,6 @@ class Service:
     fallback: Fallback
     pipeline: Pipeline
     artwork: ArtworkDesk
-    artwork_watch: ArtworkWatch | None
     hands: Hands
     maps: ItemMaps
     faces: FacesDesk
@@ -70,6 +68,7 @@ class Service:
     def assemble(cls, settings: Settings) -> "Service":
         """Make every part; nothing is loaded and nothing connected yet."""
         telemetry = Telemetry()
+        permits = Permits(settings.max_concurrent_requests, telemetry.in_flight)
         releases, fallback = Releases(settings, telemetry), Fallback()
         store = Store(settings, telemetry)
         users = UserStore(store, settings)
@@ -84,10 +83,12 @@ class Service:
         return cls(
             settings=settings,
             telemetry=telemetry,
-            permits=Permits(settings.max_concurrent_requests, telemetry.in_flight),
+            permits=permits,
             user_hash=UserHash(key.get_secret_value() if key else None),
             releases=releases,
-            watch=None if settings.release_root is None else ReleaseWatch(settings, telemetry, releases, recent),
+            watch=None
+            if settings.release_root is None
+            else ReleaseWatch(settings, telemetry, releases, recent, lambda: permits.taken),
             store=store,
             users=users,
             states=states,
@@ -99,9 +100,6 @@ class Service:
             items=ItemStore(store, settings),
             fallback=fallback,
             artwork=ArtworkDesk(settings, telemetry, covers, pool),
-            artwork_watch=None
-            if settings.artwork_root is None
-            else ArtworkWatch(settings.artwork_root, settings, covers),
             pipeline=Pipeline(settings, telemetry, releases, arms, cached_users, batcher, fallback, recent, exposures),
             hands=Hands(settings, telemetry),
             maps=ItemMaps(settings),
@@ -130,9 +128,8 @@ class Service:
     async def close(self) -> None:
         """Give back threads and connections."""
         self.nearline.close()
-        for watch in (self.watch, self.artwork_watch):
-            if watch is not None:
-                watch.close()
+        if self.watch is not None:
+            self.watch.close()
         self.hands.close()
         self.maps.close()
         self.releases.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Generic, TypeVar
 import torch
 
 from model.release import read_current
+from service.courtesy import courtesy
 from service.errors import NotConfiguredError, NotReadyError
 from service.logs import failure_fields
-from service.release_loader import courtesy
 from service.telemetry import Telemetry
 
 logger = logging.getLogger("service.followed")
@@ -20,7 +21,10 @@ Loaded = TypeVar("Loaded")
 
 
 class Followed(Generic[Loaded]):
-    """A release that is refused leaves in force what was so before, and is not tried again before `current` changes."""
+    """A release that is refused leaves in force what was so before, and is not tried again before `current` changes.
+
+    There is no gate: no recent requests to judge such a release by.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Followed(Generic[Loaded]):
         self._served: Loaded | None = None
         self._served_id: str | None = None
         self.refused: str | None = None
+        self._changing = threading.Lock()
         self._executor = ThreadPoolExecutor(1, f"{kind}-load", initializer=torch.set_num_threads, initargs=(1,))
 
     @property
@@ -50,7 +55,8 @@ class Followed(Generic[Loaded]):
         if self._root is None:
             raise self._missing
         if self._served is None:
-            raise NotReadyError(f"the {self._kind} release {'was refused' if self.refused else 'is being loaded'}")
+            state = "is being loaded" if self.refused is None else f"was refused: {self.refused}"
+            raise NotReadyError(f"the {self._kind} release {state}")
         return self._served
 
     @property
@@ -59,29 +65,51 @@ class Followed(Generic[Loaded]):
         return self._root is not None
 
     @property
+    def is_served(self) -> bool:
+        """Whether anything is in force."""
+        return self._served is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the first release was loaded or refused, or there is none to wait for."""
+        return not self.configured or self.is_served or self.refused is not None
+
+    @property
     def release_id(self) -> str | None:
         """Of what is in force."""
         return self._served_id
 
+    def succeed(self, before: Loaded, loaded: Loaded) -> Loaded:  # noqa: ARG002 - for kinds that carry something over
+        """What replaces `before`: the release that was loaded, unless something of `before` outlives it."""
+        return loaded
+
+    def change(self, changed: Callable[[Loaded], Loaded]) -> Loaded:
+        """Put another form of what is in force in its place, and return it; one change at a time, releases included.
+
+        For a worker thread: it waits. What `changed` raises leaves everything as it was.
+        """
+        with self._changing:
+            self._served = changed(self.served)
+            return self._served
+
     async def follow(self) -> None:
         """Load what `current` names, and look at it again and again until cancelled."""
         while self._root is not None:
-            await self._look(self._root)
+            await self.look()
             await asyncio.sleep(self._poll_s)
 
-    def close(self) -> None:
-        """Leave what is being loaded."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    async def _look(self, root: Path) -> None:
+    async def look(self) -> None:
+        """Turn to what `current` names now, if it is another release than before."""
+        if self._root is None:
+            return
         loop = asyncio.get_running_loop()
         release_id: str | None = None
         try:
-            release_id = (await loop.run_in_executor(self._executor, read_current, root)).release_id
+            release_id = (await loop.run_in_executor(self._executor, read_current, self._root)).release_id
             if release_id == self._seen:
                 return
             self._seen = release_id
-            self._served = await loop.run_in_executor(self._executor, self._courteously, root / release_id)
+            await loop.run_in_executor(self._executor, self._put_in_force, self._root / release_id)
         except Exception as error:
             # Whatever it is, the loop goes on: else no later release would ever be seen.
             self._refuse(release_id, error)
@@ -93,9 +121,15 @@ class Followed(Generic[Loaded]):
         self._telemetry.followed_release.labels(self._kind, release_id).set(1)
         logger.info("in_force", extra={"kind": self._kind, "release": release_id})
 
-    def _courteously(self, path: Path) -> Loaded:
-        with courtesy():
-            return self._load(path)
+    def close(self) -> None:
+        """Leave what is being loaded."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _put_in_force(self, path: Path) -> None:
+        with courtesy:
+            loaded = self._load(path)
+        with self._changing:
+            self._served = loaded if self._served is None else self.succeed(self._served, loaded)
 
     def _refuse(self, release_id: str | None, error: Exception) -> None:
         if release_id is None and self.refused is not None:

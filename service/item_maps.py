@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from model.item_map import ItemMap, lay_out
+from service.courtesy import courtesy
 from service.errors import MapNotReadyError
 from service.map_sources import Entry, MapSource, Space
-from service.release_loader import courtesy
 from service.settings import Settings
 
 # Regions a side: large enough to hold a taste, small enough to be one.
@@ -70,7 +70,7 @@ class ItemMaps:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _made(self, source: MapSource) -> LaidOut:
-        with courtesy():
+        with courtesy:
             items = lay_out(*source.vectors(self._most))
             cells = np.minimum((items.places * REGIONS).astype(np.int64), REGIONS - 1)
             region_of = cells[:, 0] * REGIONS + cells[:, 1]

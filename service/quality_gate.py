@@ -1,13 +1,14 @@
 """QualityGate: would the next release serve worse than the one in force? Asked on recent requests, before the swap."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 
 import numpy as np
 
 from service.catalogue_change import CatalogueChange, catalogue_change
+from service.courtesy import Rests, no_rest
 from service.recent_requests import RecentRequest
 from service.releases import ServedRelease
 from service.settings import Settings
@@ -64,8 +65,10 @@ class Comparison:
 class QualityGate:
     """Thresholds are settings; a release that passes all of them is let in."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, in_flight: Callable[[], int] | None = None) -> None:
+        """in_flight: requests being answered now, which judging makes way for; None where nobody is served."""
         self._settings = settings
+        self._in_flight = in_flight
 
     def judge(self, candidate: ServedRelease, in_force: ServedRelease, requests: Sequence[RecentRequest]) -> None:
         """Raise GateError unless the candidate may replace what is in force.
@@ -75,7 +78,8 @@ class QualityGate:
         """
         if not self._settings.gate_requests:
             return
-        found = compare(candidate, in_force, requests)
+        rest = no_rest if self._in_flight is None else Rests(self._in_flight)
+        found = compare(candidate, in_force, requests, rest)
         fields = {key: round(value, 4) for key, value in asdict(found).items() if key != "change"}
         fields |= {key: round(value, 4) for key, value in asdict(found.change).items()}
         refusals = list(self._refusals(found))
@@ -115,14 +119,19 @@ class QualityGate:
             yield "coverage", f"lists of {settings.gate_min_coverage} as many different items, got {found.coverage:.3f}"
 
 
-def compare(candidate: ServedRelease, in_force: ServedRelease, requests: Sequence[RecentRequest]) -> Comparison:
-    """Measure a release against another on the same requests."""
+def compare(
+    candidate: ServedRelease,
+    in_force: ServedRelease,
+    requests: Sequence[RecentRequest],
+    rest: Callable[[], None] = no_rest,
+) -> Comparison:
+    """Measure a release against another on the same requests. rest: as in cast_shadow."""
     replica = in_force.retriever.replica()
     requests = list(requests)
     if len(requests) < MIN_PAIRS:
         requests += made_up(replica)
-    old = cast_shadow(replica, in_force.policy, requests)
-    new = cast_shadow(candidate.retriever, candidate.policy, requests)
+    old = cast_shadow(replica, in_force.policy, requests, rest)
+    new = cast_shadow(candidate.retriever, candidate.policy, requests, rest)
     pairs, quality, loss, clear_loss = _quality(old, new)
     return Comparison(
         requests=len(requests),

@@ -1,10 +1,8 @@
 """ReleaseLoader: turns a release on disk into one that can be served, on a thread of its own."""
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -12,12 +10,10 @@ import torch
 
 from model.climber_pilot.inference import Retriever
 from model.condition import Condition, ConditionError
+from service.courtesy import courtesy
 from service.releases import ServedRelease
 from service.settings import Settings
 
-# While a release is loaded, a request waits this long for the interpreter at most each time it wants it back, not the
-# usual 5 ms: what loads is in no hurry.
-YIELD_S = 0.0005
 Result = TypeVar("Result")
 
 
@@ -36,7 +32,7 @@ class ReleaseLoader:
         """Call a function on the loader's thread, courteous to the threads that answer requests."""
 
         def call() -> Result:
-            with courtesy():
+            with courtesy:
                 return function(*arguments)
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
@@ -88,14 +84,3 @@ class ReleaseLoader:
                 message = f"expected one of {known}, got {name!r}"
                 raise ConditionError("unknown_attribute", "REC_STANDING_ATTRIBUTES", message)
         return tuple(wanted)
-
-
-@contextmanager
-def courtesy() -> Iterator[None]:
-    """Give the interpreter away as soon as another thread asks for it."""
-    usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(YIELD_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual_s)

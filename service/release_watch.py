@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,15 @@ class ReleaseWatch:
     A refused release is not tried again before `current` is written again. For the event loop's thread alone.
     """
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, releases: Releases, recent: RecentRequests) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        releases: Releases,
+        recent: RecentRequests,
+        in_flight: Callable[[], int],
+    ) -> None:
+        """in_flight: requests being answered now."""
         assert settings.release_root is not None
         self._root = settings.release_root
         self._poll_s = settings.release_poll_ms / 1000
@@ -49,7 +58,7 @@ class ReleaseWatch:
         self._releases = releases
         self._recent = recent
         self._loader = ReleaseLoader(settings)
-        self._gate = QualityGate(settings)
+        self._gate = QualityGate(settings, in_flight)
         self._seen: Sight | None = None
         self._last: Pointer | None = None
         self._turning: asyncio.Task[None] | None = None

@@ -1,7 +1,6 @@
 """Shadow: what a release answers to requests that others asked, and where it ranks events that were held back."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from model.catalogue import Catalogue
 from model.climber_pilot.inference import Candidates, History, RetrievalRequest, Retriever
 from model.climber_pilot.runtimes.probe import Histories
 from model.condition import Condition, ConditionError
+from service.courtesy import no_rest
 from service.history_codec import HistoryEvent
 from service.recent_requests import RecentRequest
 
@@ -37,12 +37,13 @@ class Shadow:
     unknown: int
 
 
-def cast_shadow(retriever: Retriever, policy: Condition, requests: Sequence[RecentRequest]) -> Shadow:
-    """Ask everything of a release, in no hurry: as much time as it takes is left to others."""
+def cast_shadow(
+    retriever: Retriever, policy: Condition, requests: Sequence[RecentRequest], rest: Callable[[], None] = no_rest
+) -> Shadow:
+    """Ask everything of a release. rest: called after every piece of work of a few milliseconds."""
     gains, scores, shown = np.full(len(requests), np.nan), [], set[str]()
     lists = wrong = conditions = unknown = 0
     for number, request in enumerate(requests):
-        started_s = time.perf_counter()
         asked = [_parsed(retriever.catalogue, where) for where in request.conditions or ({},)]
         history = _known(retriever.catalogue, request.events)
         conditions, unknown = conditions + len(asked), unknown + asked.count(None)
@@ -54,10 +55,11 @@ def cast_shadow(retriever: Retriever, policy: Condition, requests: Sequence[Rece
                 shown.update(retriever.catalogue.item_ids[row] for row in found.rows.tolist())
                 if condition is not None:
                     wrong += _wrong(retriever.catalogue, policy & condition, found, min(request.top_k, MAX_TOP_K))
+            rest()
             gains[number] = _gain(retriever, history)
         else:
             scores += [np.nan] * len(asked)
-        time.sleep(time.perf_counter() - started_s)
+        rest()
     return Shadow(gains, np.array(scores), frozenset(shown), lists, wrong, conditions, unknown)
 
 

@@ -134,12 +134,6 @@ class Telemetry:
 
     def _describe_artwork(self, registry: CollectorRegistry) -> None:
         """Covers: what is served of them and what is asked about them."""
-        self.artwork_release = Gauge(
-            "rec_artwork_release_info", "The artwork release in force", ("release",), registry=registry
-        )
-        self.artwork_refusals = Counter(
-            "rec_artwork_refusals_total", "Artwork releases that were not put in force", registry=registry
-        )
         self.artwork_covers = Gauge("rec_artwork_covers", "Covers that can be found", registry=registry)
         self.artwork_in_flight = Gauge(
             "rec_artwork_in_flight", "Requests about covers that hold or wait for a thread", registry=registry

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 NOTICED_S = 60.0
-POLL_S = 0.01
+# As often as an orchestrator would at most: what asks is part of the load.
+POLL_S = 0.1
 
 
 def readiness(url: str) -> dict[str, Any]:

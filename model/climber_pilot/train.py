@@ -9,7 +9,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from model.climber_pilot.checkpoint import check_resumable, load_checkpoint, save_description, stage_folder
 from model.climber_pilot.condition_path import load_pretrained
-from model.climber_pilot.config import ClimberPilotConfig, StageConfig, load_config
+from model.climber_pilot.config import ClimberPilotConfig, load_config
 from model.climber_pilot.data import Batch
 from model.climber_pilot.evaluate import evaluate
 from model.climber_pilot.histories import Targets
@@ -95,7 +94,7 @@ def train(
         save_description(folder, config, training.catalogue, counts, facts)
     best = fit(
         training.model,
-        schedule_of(settings),
+        Schedule.of(settings),
         folder,
         batches=lambda epoch: training.pieces.epoch(settings.batch_size, np.random.default_rng((settings.seed, epoch))),
         step=lambda pieces, number: step_of(
@@ -143,12 +142,6 @@ def training_facts(stage: str, dataset: Dataset, training: Training) -> dict[str
         "ranks": training.ranks.size,
         "git_revision": git_revision(),
     }
-
-
-def schedule_of(stage: StageConfig) -> Schedule:
-    """The part of a stage's settings that the training loop reads."""
-    fields = asdict(stage)
-    return Schedule(**{name: fields[name] for name in Schedule.__dataclass_fields__})
 
 
 def main(argv: list[str] | None = None) -> int:

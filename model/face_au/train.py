@@ -59,11 +59,9 @@ def train(config: FaceAuConfig, parts: Parts, out: Path, facts: dict[str, Any], 
     def validate() -> dict[str, float]:
         return validation_metrics(read_frames(network, pixels["val"], len(parts.validation)), parts.validation)
 
-    stage = dataclasses.asdict(config.stage)
-    schedule = Schedule(**{name: value for name, value in stage.items() if name != "batch_size"})
     fitted = fit(
         network,
-        schedule,
+        Schedule.of(config.stage),
         out,
         batches=batches,
         step=step,

@@ -7,13 +7,13 @@ against each other. --together trains all of them at once instead, for as many e
 import argparse
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from model.face_description.checkpoint import CONFIG_FILE, FACTS_FILE, load_checkpoint, save_facts
-from model.face_description.config import STAGES, TOGETHER, DescriberConfig, StageConfig, load_config
+from model.face_description.config import STAGES, TOGETHER, DescriberConfig, load_config
 from model.face_description.data import Batch, BatchPlan, make_batch, plan_epoch
 from model.face_description.decisions import choose_thresholds, false_claims, pooled_f1
 from model.face_description.exam import look_at, set_exam, tasks_by, true_units
@@ -74,7 +74,7 @@ def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resum
         return folder
     fitted = fit(
         training.network,
-        schedule_of(config.stage, epochs),
+        replace(Schedule.of(config.stage), epochs=epochs),
         folder,
         batches=lambda epoch: training.plans(stage, epoch),
         step=lambda plan, _: training.step(plan),
@@ -121,12 +121,6 @@ def train(
     for number, stage in enumerate(STAGES):
         folder = train_stage(training, stage, config.stage.epochs, out, resume=resume, evaluate_first=number > 0)
     return folder
-
-
-def schedule_of(stage: StageConfig, epochs: int) -> Schedule:
-    """The part of a stage's settings that the training loop reads, for as many epochs."""
-    fields = asdict(stage) | {"epochs": epochs}
-    return Schedule(**{name: fields[name] for name in Schedule.__dataclass_fields__})
 
 
 def _check_resumable(folder: Path, config: DescriberConfig, resume: bool) -> None:

@@ -39,7 +39,7 @@ def train(config: HandPoseConfig, stretches: list[Stretch], out: Path, *, resume
 
     fitted = fit(
         network,
-        _schedule(config.stage),
+        Schedule.of(config.stage),
         out,
         batches=lambda epoch: _batches(table.first, config.stage, epoch),
         step=lambda rows, number: loss(
@@ -59,11 +59,6 @@ def train(config: HandPoseConfig, stretches: list[Stretch], out: Path, *, resume
     (out / CONFIG_FILE).write_text(config.to_json())
     (out / SKELETON_FILE).write_text(skeleton.to_json())
     return Checkpoint(config, network, skeleton), fitted
-
-
-def _schedule(stage: StageConfig) -> Schedule:
-    names = {entry.name for entry in dataclasses.fields(Schedule)}
-    return Schedule(**{name: value for name, value in dataclasses.asdict(stage).items() if name in names})
 
 
 def _batches(first: np.ndarray, stage: StageConfig, epoch: int) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ The best epoch is the one with the highest rSum on the validation part, and noth
 import argparse
 import logging
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,6 @@ def train(training: Training, out: Path, *, resume: bool) -> Path:
     initialise(network, training.train, config, words)
     save_description(out, config, training.reader, facts)
     stage, alarm = config.stage, CollapseAlarm(config.objective.margin)
-    fields = asdict(stage)
 
     def batches(epoch: int) -> list[BatchRows]:
         generator = np.random.default_rng((stage.seed, epoch))
@@ -155,7 +154,7 @@ def train(training: Training, out: Path, *, resume: bool) -> Path:
     steps_per_epoch = len(batches(0))
     best = fit(
         network,
-        Schedule(**{name: fields[name] for name in Schedule.__dataclass_fields__}),
+        Schedule.of(stage),
         out,
         batches=batches,
         step=lambda batch, number: training_step(

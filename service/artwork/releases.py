@@ -1,14 +1,15 @@
 """ArtworkReleases: the library of covers in force with its networks, and what is added to it while it is served."""
 
 import logging
-import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from model.artwork.additions import Additions
 from model.artwork.inference import ArtworkRelease
 from model.artwork.library import Addition, Library
 from service.artwork.networks import Networks, Sight, load_networks, load_sight
 from service.errors import AdditionsFullError, ArtworkNotConfiguredError, NotReadyError
+from service.followed import Followed
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -33,93 +34,37 @@ class ServedArtwork:
         return self.artwork.release_id
 
 
-class ArtworkReleases:
+class ArtworkReleases(Followed[ServedArtwork]):
     """What is served. Loading and adding run on other threads than the event loop's; what is in force is one value."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        missing = ArtworkNotConfiguredError("REC_ARTWORK_ROOT is not set: this process knows no covers")
+        super().__init__("artwork", settings.artwork_root, self._loaded, missing, settings.release_poll_ms, telemetry)
         self._settings = settings
-        self._telemetry = telemetry
-        self._served: ServedArtwork | None = None
-        self._adding = threading.Lock()
         self._sight: Sight | None = None
         self.additions = None if settings.artwork_root is None else Additions(settings.artwork_root)
-        self.refused: str | None = None
-        telemetry.artwork_covers.set_function(lambda: 0 if self._served is None else len(self._served.library))
-
-    @property
-    def configured(self) -> bool:
-        """Whether this process serves covers at all."""
-        return self._settings.artwork_root is not None
-
-    @property
-    def settled(self) -> bool:
-        """Whether the first release was loaded or refused, or there is none to wait for."""
-        return not self.configured or self._served is not None or self.refused is not None
-
-    @property
-    def served(self) -> ServedArtwork:
-        """The library in force; raises ArtworkNotConfiguredError, or NotReadyError before it is loaded."""
-        if not self.configured:
-            raise ArtworkNotConfiguredError("REC_ARTWORK_ROOT is not set: this process knows no covers")
-        if self._served is None:
-            refused = self.refused
-            raise NotReadyError(f"the covers were refused: {refused}" if refused else "the covers are being loaded")
-        return self._served
-
-    @property
-    def is_served(self) -> bool:
-        """Whether there is a library in force."""
-        return self._served is not None
+        telemetry.artwork_covers.set_function(lambda: len(self.served.library) if self.is_served else 0)
 
     @property
     def example(self) -> Library | None:
         """The library in force for the examples of the API's document, None before there is one."""
-        return None if self._served is None else self._served.library
-
-    def load(self, release_id: str) -> ServedArtwork:
-        """Verify and load a release, its networks and the additions that it lacks; raises ReleaseError, ValueError.
-
-        MixedModelsError where the networks are not those that made its vectors.
-        """
-        root, key = self._settings.artwork_root, self._settings.release_public_key
-        assert root is not None
-        assert self.additions is not None
-        artwork = ArtworkRelease.load(root / release_id, self.additions, key)
-        networks = load_networks(root, artwork.matcher, self._look_through(), key)
-        artwork.identity.check(networks.identity)
-        if artwork.stale:
-            logger.warning("additions_of_other_networks", extra={"release": release_id, "additions": artwork.stale})
-        if networks.sight.blind is not None:
-            logger.warning("artwork_blind", extra={"release": release_id, "reason": networks.sight.blind})
-        return ServedArtwork(artwork, networks)
+        return self.served.library if self.is_served else None
 
     def close(self) -> None:
-        """Give back what looks at pictures."""
+        """Leave what is being loaded, and give back what looks at pictures."""
+        super().close()
         if self._sight is not None:
             self._sight.close()
 
-    def put_in_force(self, loaded: ServedArtwork) -> None:
-        """Serve a loaded release from now on; requests under way end with the one that they began with."""
-        with self._adding:
-            # What was added while it was being loaded.
-            library = loaded.library
-            if self._served is not None and self._served.artwork.identity == loaded.artwork.identity:
-                for addition in self._served.library.additions:
-                    row = library.row_of(addition.cover.artwork_id)
-                    if row is None or library.cover(row).revision != addition.cover.revision:
-                        library = library.with_addition(addition)
-            before, self._served = self._served, _with_library(loaded, library)
-        if before is not None:
-            self._telemetry.artwork_release.remove(before.release_id)
-        self._telemetry.artwork_release.labels(loaded.release_id).set(1)
-        self.refused = None
-        logger.info("artwork_in_force", extra={"release": loaded.release_id, "covers": len(library)})
-
-    def refuse(self, release_id: str | None, reason: str) -> None:
-        """Say why what `current` names is not served; what is in force stays."""
-        self.refused = reason
-        self._telemetry.artwork_refusals.inc()
-        logger.critical("artwork_refused", extra={"release": release_id, "reason": reason})
+    def succeed(self, before: ServedArtwork, loaded: ServedArtwork) -> ServedArtwork:
+        """A release with what was added while it was being loaded, where the same networks made both."""
+        library = loaded.library
+        if before.artwork.identity == loaded.artwork.identity:
+            for addition in before.library.additions:
+                row = library.row_of(addition.cover.artwork_id)
+                if row is None or library.cover(row).revision != addition.cover.revision:
+                    library = library.with_addition(addition)
+        return _with_library(loaded, library)
 
     def add(self, made_with: ServedArtwork, addition: Addition, image: bytes) -> ServedArtwork:
         """Have a cover on disk for good, then among those that can be found; what is served then.
@@ -127,19 +72,37 @@ class ArtworkReleases:
         Raises AdditionsFullError, and NotReadyError where other networks came into force meanwhile. For a worker
         thread: it waits for the disk.
         """
-        assert self.additions is not None
-        with self._adding:
-            now = self._served
-            assert now is not None
+        additions = self.additions
+        assert additions is not None
+
+        def added(now: ServedArtwork) -> ServedArtwork:
             if now.artwork.identity != made_with.artwork.identity:
                 raise NotReadyError("another release came into force while the picture was looked at; send it again")
             library = now.library.with_addition(addition)
             if len(library.additions) > self._settings.artwork_max_additions:
                 limit = self._settings.artwork_max_additions
                 raise AdditionsFullError(f"{limit} covers were added since the release was made; make another one")
-            self.additions.put(addition, image, now.artwork.identity)
-            self._served = _with_library(now, library)
-            return self._served
+            additions.put(addition, image, now.artwork.identity)
+            return _with_library(now, library)
+
+        return self.change(added)
+
+    def _loaded(self, path: Path) -> ServedArtwork:
+        """A release, its networks and the additions that it lacks; raises ReleaseError, ValueError.
+
+        MixedModelsError where the networks are not those that made its vectors.
+        """
+        assert self.additions is not None
+        key = self._settings.release_public_key
+        artwork = ArtworkRelease.load(path, self.additions, key)
+        networks = load_networks(path.parent, artwork.matcher, self._look_through(), key)
+        artwork.identity.check(networks.identity)
+        if artwork.stale:
+            fields = {"release": artwork.release_id, "additions": artwork.stale}
+            logger.warning("additions_of_other_networks", extra=fields)
+        if networks.sight.blind is not None:
+            logger.warning("artwork_blind", extra={"release": artwork.release_id, "reason": networks.sight.blind})
+        return ServedArtwork(artwork, networks)
 
     def _look_through(self) -> Sight:
         """The parts are loaded once; releases come and go."""

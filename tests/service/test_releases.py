@@ -45,7 +45,7 @@ def load(settings):
     telemetry = Telemetry()
     releases = Releases(settings, telemetry)
     try:
-        asyncio.run(ReleaseWatch(settings, telemetry, releases, RecentRequests(0)).start())
+        asyncio.run(ReleaseWatch(settings, telemetry, releases, RecentRequests(0), lambda: 0).start())
         return releases
     finally:
         releases.close()

@@ -50,10 +50,9 @@ def train(config: RelationHeadConfig, data: RelationData, vectors: np.ndarray, o
     description = {"config": dataclasses.asdict(config), "predicates": data.vocabulary.predicates}
     description |= {"dataset": "vrd", "git_revision": git_revision()}
     (out / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
-    schedule = Schedule(**{name: getattr(config, name) for name in Schedule.__dataclass_fields__})
     best = fit(
         network,
-        schedule,
+        Schedule.of(config),
         out,
         batches=batches,
         step=step,

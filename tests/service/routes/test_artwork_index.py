@@ -88,7 +88,7 @@ def test_a_new_release_is_followed_and_keeps_what_was_added(own_covers, artwork_
     wait_until(lambda: own_covers.client.get("/health/ready").json()["artwork"]["release"] == release.release_id)
     found = search(own_covers, sentence="grey", k=50)
     assert (found["eligible"], found["release"]) == ([13], release.release_id)
-    assert own_covers.metric("rec_artwork_release_info", release=release.release_id) == 1
+    assert own_covers.metric("rec_followed_release_info", kind="artwork", release=release.release_id) == 1
 
 
 def test_a_refused_release_leaves_the_one_in_force(own_covers, artwork_root):
@@ -98,7 +98,7 @@ def test_a_refused_release_leaves_the_one_in_force(own_covers, artwork_root):
     shutil.rmtree(release.path)
     wait_until(lambda: own_covers.client.get("/health/ready").json()["artwork"]["refused"])
     assert search(own_covers, sentence="red")["release"] == before
-    assert own_covers.metric("rec_artwork_refusals_total") >= 1
+    assert own_covers.metric("rec_followed_refusals_total", kind="artwork") >= 1
 
 
 def test_networks_that_did_not_make_the_vectors_are_refused(artwork_settings, artwork_root, monkeypatch):

@@ -157,4 +157,4 @@ def test_refused_covers_leave_the_map_of_items(artwork_settings, tmp_path, relea
         whole = answered(service.client.get("/artwork/map"))
         assert (whole["space"], whole["spaces"]) == ("item_vectors", ["items"])
         refused = problem(service.client.get("/artwork/map?space=covers"), 503, "not_ready")
-        assert "the covers were refused" in refused["detail"]
+        assert "the artwork release was refused" in refused["detail"]
