@@ -84,10 +84,6 @@ def test_nothing_outside_of_the_document_happens_with_descriptions(describing, t
     check_document(describing, tmp_path, "--include-path-regex", "^/faces/(describe|regions)$")
 
 
-def test_nothing_outside_of_the_document_happens_with_faces(faces, tmp_path):
-    check_document(faces, tmp_path, "--include-path-regex", r"^/(faces/aus|artwork/(search/aus|.*/faces)|listener/.*)$")
-
-
 def test_every_example_about_covers_runs(covers):
     paths = covers.client.get("/openapi.json").json()["paths"]
     examples = paths["/artwork/search"]["post"]["requestBody"]["content"]["application/json"]["examples"]
