@@ -17,7 +17,11 @@ TOGETHER = "together"
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the trained part. use_box, use_crop: off in the ablations, which do not see the box or its zoom."""
+    """Sizes of the trained part.
+
+    whole_dropout: of what the linear map reads off the whole face. use_box, use_crop: off in the ablations, which do
+    not see the box or its zoom.
+    """
 
     width: int = 128
     num_heads: int = 4
@@ -25,6 +29,7 @@ class NetworkConfig:
     decoder_blocks: int = 2
     map_channels: int = 64
     dropout: float = 0.2
+    whole_dropout: float = 0.5
     max_words: int = 80
     use_box: bool = True
     use_crop: bool = True

@@ -1,7 +1,7 @@
 """Decoding: beam search over a step function; with one beam it is greedy."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,10 +15,26 @@ LENGTH_POWER = 0.7
 _NEVER = -1e9
 
 
-def write_texts(step: Step, count: int, start: Kept, *, beams: int, max_words: int) -> list[list[int]]:
+class Guide(Protocol):
+    """Where a text stands that may only say certain things."""
+
+    @property
+    def allowed(self) -> Sequence[int]:
+        """The words that may come next."""
+        ...
+
+    def after(self, word: int) -> "Guide":
+        """With one word more."""
+        ...
+
+
+def write_texts(
+    step: Step, count: int, start: Kept, *, beams: int, max_words: int, guides: Sequence[Guide] | None = None
+) -> list[list[int]]:
     """The likeliest text for each of `count` prompts, without START and END; a text ends at max_words at the latest.
 
     start: what is kept before the first word, one row a prompt. Scores are log-probabilities over length ** 0.7.
+    guides: of each prompt's text before its first word; any word may come where left out.
     """
     rows = np.repeat(np.arange(count), beams)
     kept: Kept = [array[rows] for array in start]
@@ -28,10 +44,13 @@ def write_texts(step: Step, count: int, start: Kept, *, beams: int, max_words: i
     texts = np.zeros((count * beams, 0), dtype=np.int64)
     ended = np.zeros(count * beams, dtype=bool)
     lengths = np.zeros(count * beams)
+    guided = None if guides is None else [guides[row] for row in rows]
     for place in range(max_words - 1):
         logits, kept = step(words, place, kept, rows)
         gains = _log_softmax(logits)
         gains[:, [PAD, START, UNKNOWN]] = _NEVER
+        if guided is not None:
+            gains = np.where(_allowed(guided, gains.shape[1]), gains, _NEVER)
         gains[ended] = _NEVER
         gains[ended, END] = 0.0
         if beams == 1:
@@ -42,12 +61,21 @@ def write_texts(step: Step, count: int, start: Kept, *, beams: int, max_words: i
             parents, words, scores = _best(scores[:, None] + gains, lengths + ~ended, count, beams)
         kept = [array[parents] for array in kept]
         texts = np.concatenate([texts[parents], words[:, None]], axis=1)
+        if guided is not None:
+            guided = [guided[parent].after(int(word)) for parent, word in zip(parents, words, strict=True)]
         lengths = (lengths + ~ended)[parents]
         ended = ended[parents] | (words == END)
         if ended.all():
             break
     final = (scores / np.maximum(lengths, 1) ** LENGTH_POWER).reshape(count, beams).argmax(1)
     return [_until_end(texts[prompt * beams + best]) for prompt, best in enumerate(final)]
+
+
+def _allowed(guides: Sequence[Guide], num_words: int) -> np.ndarray:
+    allowed = np.zeros((len(guides), num_words), dtype=bool)
+    for row, guide in enumerate(guides):
+        allowed[row, guide.allowed] = True
+    return allowed
 
 
 def _best(scores: np.ndarray, lengths: np.ndarray, count: int, beams: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

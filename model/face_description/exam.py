@@ -16,6 +16,7 @@ from model.face_description.regions import UNITS, UNITS_OF, Box, overlap
 
 TASKS = ("face", "region", "focus")
 """The whole face; named regions; arbitrary boxes."""
+
 REGIONS_PER_FACE = 6
 PAIRS_PER_FACE = 2
 _SEED = 7
@@ -32,6 +33,11 @@ class Item:
     question: Question
     true: Labels
     pair: int | None = None
+
+
+def tasks_by(stage: str) -> tuple[str, ...]:
+    """What has been trained when a stage ends."""
+    return TASKS[: TASKS.index(stage) + 1] if stage in TASKS else TASKS
 
 
 def set_exam(prepared: PreparedFaces) -> list[Item]:
@@ -106,7 +112,7 @@ def look_at(network: DescriberNetwork, prepared: PreparedFaces, items: Sequence[
             view = FaceView(*(tensor[rows] for tensor in network.see(chosen.maps)))
             boxes = torch.tensor([items[position].question.box for position in positions], dtype=torch.float32)
             regions = network.look(view, chosen.pixels[rows], boxes[:, None])
-            found = network.judge(view, regions)
+            found = network.judge(view, regions, boxes[:, None])
             parts.append(
                 (
                     positions,

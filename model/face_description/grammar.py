@@ -3,7 +3,8 @@
 import random
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,44 +37,74 @@ def band_phrases(band: int) -> list[str]:
     return [text.format(low=low, high=high) for text in wordings()["bands"][kind]]
 
 
-def describe(labels: Labels, place: str, rng: random.Random, held_back: bool = False) -> str:
-    """One description of what the labels say, its wordings drawn at random.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A place in a text where any of several scripts may stand."""
+
+    options: tuple["Script", ...]
+
+
+Script = tuple[str | Choice, ...]
+"""Words and choices, one after the other: all texts that say the same."""
+
+
+def script(labels: Labels, place: str, held_back: bool = False) -> Script:
+    """Every text about what the labels say, in the wordings of training or in those held back from it.
 
     place: a name of REGIONS or BOX. Raises ValueError where the labels say nothing at all.
     """
-
-    def pick(wordings_of_slot: list[str]) -> str:
-        return rng.choice(choices(wordings_of_slot, held_back))
-
     slots = wordings()["slots"]
+
+    def any_of(texts: list[str], **parts: Script) -> Script:
+        return (Choice(tuple(_filled(text, parts) for text in choices(texts, held_back))),)
+
     sentences = []
     if labels.units is not None:
-        where = pick(wordings()["places"][place])
-        if labels.units:
-            sentences.append(pick(slots["claim"]).format(place=where, units=_units(labels, pick)))
+        where = any_of(wordings()["places"][place])
+        said = [
+            any_of(wordings()["certainty"][labels.units[unit]]) + any_of(wordings()["units"][str(unit)])
+            for unit in UNITS
+            if unit in labels.units
+        ]
+        if said:
+            sentences.append(any_of(slots["claim"], place=where, units=_listed(said)))
         else:
-            sentences.append(pick(slots["nothing"]).format(place=where))
+            sentences.append(any_of(slots["nothing"], place=where))
     if labels.emotion == NOT_SHOWN:
-        sentences.append(pick(slots["emotion_not_shown"]))
+        sentences.append(any_of(slots["emotion_not_shown"]))
     elif labels.emotion is not None:
-        sentences.append(pick(slots["emotion"]).format(emotion=pick(wordings()["emotions"][labels.emotion])))
+        sentences.append(any_of(slots["emotion"], emotion=any_of(wordings()["emotions"][labels.emotion])))
     if labels.age == NOT_SHOWN:
-        sentences.append(pick(slots["age_not_shown"]))
+        sentences.append(any_of(slots["age_not_shown"]))
     elif isinstance(labels.age, int):
-        sentences.append(pick(slots["age"]).format(band=pick(band_phrases(labels.age))))
+        sentences.append(any_of(slots["age"], band=any_of(band_phrases(labels.age))))
     if not sentences:
         raise ValueError("expected labels that say something, got none")
-    return " . ".join(sentences) + " ."
+    return tuple(part for sentence in sentences for part in (*sentence, "."))
 
 
-def _units(labels: Labels, pick: Callable[[list[str]], str]) -> str:
-    assert labels.units is not None
-    said = [
-        f"{pick(wordings()['certainty'][labels.units[unit]])} {pick(wordings()['units'][str(unit)])}"
-        for unit in UNITS
-        if unit in labels.units
-    ]
-    return said[0] if len(said) == 1 else f"{' , '.join(said[:-1])} and {said[-1]}"
+def describe(labels: Labels, place: str, rng: random.Random, held_back: bool = False) -> str:
+    """One of the script's texts, drawn at random."""
+    said, rest = [], script(labels, place, held_back)
+    while rest:
+        first, rest = rest[0], rest[1:]
+        if isinstance(first, Choice):
+            rest = rng.choice(first.options) + rest
+        else:
+            said.append(first)
+    return " ".join(said)
+
+
+def _filled(text: str, parts: Mapping[str, Script]) -> Script:
+    """The words of a wording, its {parts} put in."""
+    pieces = (parts[word[1:-1]] if word.startswith("{") else (word,) for word in text.split())
+    return tuple(one for piece in pieces for one in piece)
+
+
+def _listed(said: list[Script]) -> Script:
+    """One , another and a third."""
+    links = [(), *[(",",)] * (len(said) - 2), ("and",)][: len(said)]
+    return tuple(one for link, unit in zip(links, said, strict=True) for one in (*link, *unit))
 
 
 def words(text: str) -> list[str]:

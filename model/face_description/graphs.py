@@ -35,7 +35,7 @@ class Look(nn.Module):
         """One box a face."""
         view = self.network.see(self.stem(stem_input(pixels)))
         regions = self.network.look(view, pixels, boxes[:, None])
-        found = Findings(*(logits[:, 0] for logits in self.network.judge(view, regions)))
+        found = Findings(*(logits[:, 0] for logits in self.network.judge(view, regions, boxes[:, None])))
         memory = self.network.memory(view, regions[:, 0], boxes)
         return found.claims(), found.sight.sigmoid(), found.emotion.softmax(-1), found.age.softmax(-1), memory
 

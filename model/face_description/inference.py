@@ -11,8 +11,9 @@ import onnxruntime
 
 from model.face_description.answer import Answer, Asked
 from model.face_description.decisions import Probabilities, decide
-from model.face_description.decoding import Kept, write_texts
-from model.face_description.grammar import BOX, written
+from model.face_description.decoding import Guide, Kept, write_texts
+from model.face_description.derivation import Derivation
+from model.face_description.grammar import BOX, vocabulary, written
 from model.face_description.labels import EMOTIONS, Labels
 from model.face_description.parsing import parse
 from model.face_description.questions import FACE_BOX
@@ -82,11 +83,14 @@ class Describer:
 
     @classmethod
     def load(cls, release: Release, threads: int = 1) -> "Describer":
-        """The describer of a verified release; ValueError for a release of another kind."""
+        """The describer of a verified release; ValueError for one of another kind or with other words."""
         kind = release.manifest["facts"].get("kind")
         if kind != KIND:
             raise ValueError(f"expected a release of kind {KIND}, got {kind}")
         settings = json.loads((release.path / SETTINGS_FILE).read_text())
+        missing = sorted(set(vocabulary()) - set(settings["words"]))
+        if missing:
+            raise ValueError(f"expected a release that has the grammar's words, got one without {missing[:5]}")
         return cls(Graphs.load(release.path, threads), settings, release.release_id)
 
     def describe(self, asked: Sequence[Asked]) -> list[Answer]:
@@ -111,14 +115,16 @@ class Describer:
             decide(one, self._thresholds, question.region, question.attributes)
             for one, question in zip(found, asked, strict=True)
         ]
-        codes = [told(one, question.region or BOX) for one, question in zip(labels, asked, strict=True)]
-        texts = self._write(memory, np.array(codes))
+        places = [question.region or BOX for question in asked]
+        codes = [told(one, place) for one, place in zip(labels, places, strict=True)]
+        guides = [Derivation.of(one, place, self._words) for one, place in zip(labels, places, strict=True)]
+        texts = self._write(memory, np.array(codes), guides)
         return [
             _answer(question, one, label, text)
             for question, one, label, text in zip(asked, found, labels, texts, strict=True)
         ]
 
-    def _write(self, memory: np.ndarray, codes: np.ndarray) -> list[list[str]]:
+    def _write(self, memory: np.ndarray, codes: np.ndarray, guides: Sequence[Guide]) -> list[list[str]]:
         prompt = self._graphs.prompt(memory, codes)
 
         def step(words: np.ndarray, place: int, kept: Kept, rows: np.ndarray) -> tuple[np.ndarray, Kept]:
@@ -126,7 +132,7 @@ class Describer:
             return logits, [now]
 
         nothing = np.zeros((len(codes), *prompt.shape[1:3], 0, prompt.shape[-1]), dtype=np.float32)
-        numbers = write_texts(step, len(codes), [nothing], beams=self._beams, max_words=self._max_words)
+        numbers = write_texts(step, len(codes), [nothing], beams=self._beams, max_words=self._max_words, guides=guides)
         return [self._words.decode(one) for one in numbers]
 
 

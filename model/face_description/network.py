@@ -23,11 +23,15 @@ _TOKEN_CHANNELS = MAP_CHANNELS[0] * 16 + MAP_CHANNELS[1] * 4 + MAP_CHANNELS[2]
 
 
 class FaceView(NamedTuple):
-    """What is seen of B faces whatever the box. tokens [B, 49, D], maps [B, C, 28, 28], landmarks [B, 68, 2]."""
+    """What is seen of B faces whatever the box. tokens [B, 49, D], maps [B, C, 28, 28], landmarks [B, 68, 2].
+
+    logits [B, 23]: units, emotion and age as a linear map of the whole face has them.
+    """
 
     tokens: Tensor
     maps: Tensor
     landmarks: Tensor
+    logits: Tensor
 
 
 class Findings(NamedTuple):
@@ -51,8 +55,9 @@ class DescriberNetwork(nn.Module):
     """The trained part, on top of the frozen stem's maps.
 
     Deviates: face tokens are merged from the stem's three maps before the blocks, not after, because a pretrained stem
-    has related neighbours already; and the decoder is told what the heads decided, because a threshold chosen on
-    validation then bounds false claims in the text as in the labels.
+    has related neighbours already; the heads add what a box shows to what a linear map reads off the whole face, cell
+    by cell, because a mean over cells forgets where a brow or a lip is; and the decoder is told what the heads decided,
+    because a threshold chosen on validation then bounds false claims in the text as in the labels.
     """
 
     def __init__(self, config: NetworkConfig, num_words: int) -> None:
@@ -62,6 +67,8 @@ class DescriberNetwork(nn.Module):
         self.to_maps = nn.ModuleList(nn.Conv2d(channels, config.map_channels, 1) for channels in MAP_CHANNELS)
         self.to_tokens = nn.Sequential(nn.LayerNorm(_TOKEN_CHANNELS), nn.Linear(_TOKEN_CHANNELS, width))
         self.face_places = nn.Parameter(torch.randn(GRID * GRID, width) * 0.02)
+        self.whole_norm, self.whole_dropout = nn.LayerNorm(width), nn.Dropout(config.whole_dropout)
+        self.to_whole = nn.Linear(GRID * GRID * width, len(UNITS) + len(EMOTIONS) + len(BANDS))
         self.face_blocks = nn.ModuleList(
             EncoderBlock(width, config.num_heads, config.dropout) for _ in range(config.face_blocks)
         )
@@ -76,7 +83,7 @@ class DescriberNetwork(nn.Module):
         self.to_landmarks = nn.Linear(GRID * GRID * width, 136)
         nn.init.zeros_(self.to_landmarks.weight)
         self.to_presence = _head(2 * width + 136, width, len(UNITS), config.dropout)
-        self.to_sight = _head(width, width, len(UNITS) + 1, config.dropout)
+        self.to_sight = _head(width + 136, width, len(UNITS) + 1, config.dropout)
         self.to_emotion = _head(2 * width + 136, width, len(EMOTIONS), config.dropout)
         self.to_age = _head(2 * width, width, len(BANDS), config.dropout)
         self.told_codes = nn.ModuleList(nn.Embedding(states, width) for states in STATES)
@@ -89,12 +96,20 @@ class DescriberNetwork(nn.Module):
         )
         self.text_norm = nn.LayerNorm(width)
 
+    def start_from(self, landmarks: Tensor) -> None:
+        """Begin with the mean [68, 2] of the training faces as every face's landmarks."""
+        with torch.no_grad():
+            self.to_landmarks.bias.copy_(landmarks.flatten() - 0.5)
+
     def see(self, maps: Maps) -> FaceView:
         """Read faces, once for all boxes."""
         merged = torch.cat(
             [functional.pixel_unshuffle(maps.fine, 4), functional.pixel_unshuffle(maps.middle, 2), maps.coarse], dim=1
         )
         tokens = self.dropout(self.to_tokens(merged.flatten(2).transpose(1, 2)) + self.face_places)
+        # Before the blocks mix the cells: units are a matter of place.
+        whole = self.whole_norm(tokens).flatten(1)
+        landmarks = self.to_landmarks(whole).unflatten(1, (68, 2)) + 0.5
         for block in self.face_blocks:
             tokens = block(tokens)
         tokens = self.face_norm(tokens)
@@ -102,13 +117,12 @@ class DescriberNetwork(nn.Module):
             functional.interpolate(project(one), (_MAP_PX, _MAP_PX), mode="nearest")
             for project, one in zip(self.to_maps, maps, strict=True)
         ]
-        landmarks = self.to_landmarks(tokens.flatten(1)).unflatten(1, (68, 2)) + 0.5
-        return FaceView(tokens, scaled[0] + scaled[1] + scaled[2], landmarks)
+        maps_of_all = scaled[0] + scaled[1] + scaled[2]
+        return FaceView(tokens, maps_of_all, landmarks, self.to_whole(self.whole_dropout(whole)))
 
     def look(self, view: FaceView, pixels: Tensor, boxes: Tensor) -> Tensor:
         """Region tokens [B, R, 49, D] of boxes [B, R, 4] on windows [B, 1, 224, 224]."""
-        if not self.config.use_box:
-            boxes = torch.tensor([0.0, 0.0, 1.0, 1.0], device=boxes.device).expand_as(boxes)
+        boxes = self._known(boxes)
         region = roi_align(view.maps, boxes, GRID).flatten(3).transpose(2, 3)
         tokens = self.region_projection(region) + self.region_places
         if self.config.use_crop:
@@ -118,17 +132,19 @@ class DescriberNetwork(nn.Module):
             tokens = tokens + self.box_code(boxes)[:, :, None]
         return self.region_norm(self.region_block(self.dropout(tokens).flatten(0, 1))).unflatten(0, boxes.shape[:2])
 
-    def judge(self, view: FaceView, regions: Tensor) -> Findings:
-        """What the heads find in R boxes, from the mean of the region tokens beside that of the face."""
+    def judge(self, view: FaceView, regions: Tensor, boxes: Tensor) -> Findings:
+        """What the heads find in boxes [B, R, 4]: the mean of the region tokens beside that of the face."""
         region = regions.mean(2)
         face = view.tokens.mean(1)[:, None].expand_as(region)
         seen = torch.cat([face, region], dim=-1)
-        points = view.landmarks.detach().flatten(1)[:, None].expand(-1, region.shape[1], -1) - 0.5
+        landmarks = view.landmarks.detach()[:, None]
+        points = 4 * (landmarks.expand(-1, region.shape[1], -1, -1).flatten(2) - 0.5)
+        units, emotion, age = view.logits[:, None].split((len(UNITS), len(EMOTIONS), len(BANDS)), dim=-1)
         return Findings(
-            presence=self.to_presence(torch.cat([seen, 4 * points], dim=-1)),
-            sight=self.to_sight(region),
-            emotion=self.to_emotion(torch.cat([seen, 4 * points], dim=-1)),
-            age=self.to_age(seen),
+            presence=units + self.to_presence(torch.cat([seen, points], dim=-1)),
+            sight=self.to_sight(torch.cat([region, _placed(landmarks, self._known(boxes))], dim=-1)),
+            emotion=emotion + self.to_emotion(torch.cat([seen, points], dim=-1)),
+            age=age + self.to_age(seen),
         )
 
     def memory(self, view: FaceView, regions: Tensor, boxes: Tensor) -> Tensor:
@@ -170,10 +186,22 @@ class DescriberNetwork(nn.Module):
         view = self.see(faces.maps)
         regions = self.look(view, faces.pixels, boxes)
         memory = self.memory(view, regions[:, 0], boxes[:, 0])
-        return view, self.judge(view, regions), self.write(tokens, self.prompt(memory, codes))
+        return view, self.judge(view, regions, boxes), self.write(tokens, self.prompt(memory, codes))
+
+    def _known(self, boxes: Tensor) -> Tensor:
+        """The boxes, or the whole window for each where the box is not to be known."""
+        if self.config.use_box:
+            return boxes
+        return torch.tensor([0.0, 0.0, 1.0, 1.0], device=boxes.device).expand_as(boxes)
 
     def _logits(self, hidden: Tensor) -> Tensor:
         return functional.linear(self.text_norm(hidden), self.word_vectors.weight)
+
+
+def _placed(landmarks: Tensor, boxes: Tensor) -> Tensor:
+    """Where landmarks [B, 1, 68, 2] lie in boxes [B, R, 4], -1 to 1 inside; far outside is one place: [B, R, 136]."""
+    corners, sides = boxes[..., None, :2], boxes[..., None, 2:] - boxes[..., None, :2]
+    return (2 * (landmarks - corners) / sides - 1).clamp(-3, 3).flatten(2)
 
 
 def _head(inputs: int, width: int, outputs: int, dropout: float) -> nn.Sequential:

@@ -10,6 +10,7 @@ GRID = 7
 CROP_PX = 56
 _SAMPLES = 2
 _FREQUENCIES = 4
+_PATCH_CHANNELS = 32
 
 
 def roi_align(maps: Tensor, boxes: Tensor, size: int) -> Tensor:
@@ -47,15 +48,15 @@ class BoxCode(nn.Module):
 
 
 class CropStem(nn.Sequential):
-    """Zoomed pixels [B, 1, 56, 56], 0..255 -> 49 tokens [B, 49, D]; three strided convolutions."""
+    """Zoomed pixels [B, 1, 56, 56], 0..255 -> 49 tokens [B, 49, D]; patches of 4 and of 2 that do not overlap."""
 
     def __init__(self, width: int) -> None:
-        layers: list[nn.Module] = []
-        channels = 1
-        for out in (24, 48, width):
-            layers += [nn.Conv2d(channels, out, 3, stride=2, padding=1), nn.GroupNorm(4, out), nn.GELU()]
-            channels = out
-        super().__init__(*layers)
+        super().__init__(
+            nn.Conv2d(1, _PATCH_CHANNELS, 4, stride=4),
+            nn.GroupNorm(4, _PATCH_CHANNELS),
+            nn.GELU(),
+            nn.Conv2d(_PATCH_CHANNELS, width, 2, stride=2),
+        )
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Contrast is each crop's own, for light says nothing of a face."""

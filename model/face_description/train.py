@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from model.face_description.checkpoint import CONFIG_FILE, save_facts
+from model.face_description.checkpoint import CONFIG_FILE, FACTS_FILE, load_checkpoint, save_facts
 from model.face_description.config import STAGES, TOGETHER, DescriberConfig, load_config
 from model.face_description.data import Batch, BatchPlan, make_batch, plan_epoch
 from model.face_description.decisions import choose_thresholds, false_claims, pooled_f1
-from model.face_description.exam import look_at, set_exam, true_units
+from model.face_description.exam import look_at, set_exam, tasks_by, true_units
 from model.face_description.faces import load_faces
 from model.face_description.losses import total_loss, unit_weights
 from model.face_description.network import DescriberNetwork
@@ -39,6 +39,7 @@ class Training:
         self.words = Vocabulary.of_grammar()
         torch.manual_seed(config.stage.seed)
         self.network = DescriberNetwork(config.network, len(self.words))
+        self.network.start_from(train.landmarks.mean((0, 1)))
         self.weights = unit_weights((train.units >= PRESENT_FROM).float().mean(0))
 
     def plans(self, stage: str, epoch: int) -> list[BatchPlan]:
@@ -65,9 +66,12 @@ class Training:
 
 
 def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resume: bool, evaluate_first: bool) -> Path:
-    """Run one stage and leave its checkpoint, with thresholds, in OUT/stage."""
+    """Run one stage and leave its checkpoint, with thresholds, in OUT/stage; one that is there is taken as it is."""
     config, folder = training.config, out / stage
     _check_resumable(folder, config, resume)
+    if (folder / FACTS_FILE).exists():
+        training.network.load_state_dict(load_checkpoint(folder).network.state_dict())
+        return folder
     fitted = fit(
         training.network,
         replace(Schedule.of(config.stage), epochs=epochs),
@@ -80,7 +84,7 @@ def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resum
         title=stage,
         evaluate_first=evaluate_first,
     )
-    items = set_exam(training.validation)
+    items = [item for item in set_exam(training.validation) if item.task in tasks_by(stage)]
     claims, there = look_at(training.network, training.validation, items).claims, true_units(items)
     thresholds = choose_thresholds(claims, there, config.objective.max_false_claims)
     facts = {
@@ -125,6 +129,9 @@ def _check_resumable(folder: Path, config: DescriberConfig, resume: bool) -> Non
     if resume and path.exists() and DescriberConfig.from_json(path.read_text()) != config:
         raise ValueError(f"expected the configuration in {path} to resume, got another one")
     folder.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        # Written last, they say that a stage is finished.
+        (folder / FACTS_FILE).unlink(missing_ok=True)
     path.write_text(config.to_json() + "\n")
 
 

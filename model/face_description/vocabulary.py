@@ -24,9 +24,13 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.words)
 
+    def number(self, word: str) -> int:
+        """UNKNOWN for a word that the decoder cannot write."""
+        return self._number.get(word, UNKNOWN)
+
     def encode(self, text: str) -> list[int]:
         """With START before and END behind."""
-        return [START, *(self._number.get(word, UNKNOWN) for word in words(text)), END]
+        return [START, *map(self.number, words(text)), END]
 
     def decode(self, numbers: Sequence[int]) -> list[str]:
         """The words up to END, without what is reserved."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from model.face_description.attention import KeysValues
-from model.face_description.decoding import Kept, write_texts
+from model.face_description.decoding import Guide, Kept, write_texts
 from model.face_description.network import DescriberNetwork
 from model.face_description.vocabulary import Vocabulary
 
@@ -15,19 +15,27 @@ _TEXTS_AT_ONCE = 128
 
 
 def write_all(
-    network: DescriberNetwork, memory: Tensor, codes: Sequence[Sequence[int]], words: Vocabulary, beams: int = 1
+    network: DescriberNetwork,
+    memory: Tensor,
+    codes: Sequence[Sequence[int]],
+    words: Vocabulary,
+    guides: Sequence[Guide] | None = None,
+    beams: int = 1,
 ) -> list[str]:
     """One text for each row of a memory [n, 98, D] under its told codes, words parted by spaces."""
     texts = []
     for start in range(0, len(codes), _TEXTS_AT_ONCE):
         part = slice(start, start + _TEXTS_AT_ONCE)
-        numbers = write_some(network, memory[part], torch.tensor(list(codes[part])), beams)
+        some = None if guides is None else guides[part]
+        numbers = write_some(network, memory[part], torch.tensor(list(codes[part])), some, beams)
         texts += [" ".join(words.decode(one)) for one in numbers]
     return texts
 
 
 @torch.inference_mode()
-def write_some(network: DescriberNetwork, memory: Tensor, codes: Tensor, beams: int) -> list[list[int]]:
+def write_some(
+    network: DescriberNetwork, memory: Tensor, codes: Tensor, guides: Sequence[Guide] | None, beams: int
+) -> list[list[int]]:
     """Word numbers for a batch that is written together."""
     prompt = network.prompt(memory, codes)
     spread: dict[bytes, list[KeysValues]] = {}
@@ -42,4 +50,11 @@ def write_some(network: DescriberNetwork, memory: Tensor, codes: Tensor, beams: 
 
     heads = prompt[0].keys.shape
     nothing = memory.new_zeros(heads[0], heads[1], 0, heads[3])
-    return write_texts(step, len(codes), [nothing] * (2 * len(prompt)), beams=beams, max_words=network.config.max_words)
+    return write_texts(
+        step,
+        len(codes),
+        [nothing] * (2 * len(prompt)),
+        beams=beams,
+        max_words=network.config.max_words,
+        guides=guides,
+    )

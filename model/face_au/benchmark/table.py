@@ -1,5 +1,6 @@
 """Table and plot of the ablation's rows."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| | " + " | ".join(names) + " | seeds | CPU-ms a face |", "|--" * (len(names) + 3) + "|"]
     for variant, measures in figures_of(rows).items():
         ours = [row for row in rows if row["variant"] == variant]
-        cells = [f"{one.mean:.3f} ± {one.standard_error:.3f}" for one in measures.values()]
+        cells = [told(one) for one in measures.values()]
         spent = np.median([row["figures"]["cpu_ms_per_face"] for row in ours])
         lines.append(f"| {variant} | " + " | ".join(cells) + f" | {len(ours)} | {spent:.1f} |")
     full = [row["figures"]["test"] for row in rows if row["variant"] == VARIANTS[-1]]
@@ -49,6 +50,12 @@ def table(rows: Sequence[Row]) -> str:
             values = [np.mean([one["units"][unit][measure] for one in full]) for unit in units]
             lines.append(f"| {measure} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
     return "\n".join(lines)
+
+
+def told(measured: Estimate) -> str:
+    """The mean, and its standard error where there is one: a single seed has none."""
+    error = f" ± {measured.standard_error:.3f}" if math.isfinite(measured.standard_error) else ""
+    return f"{measured.mean:.3f}{error}"
 
 
 def plot(rows: Sequence[Row], out: Path) -> Path:

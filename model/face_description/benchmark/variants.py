@@ -54,7 +54,7 @@ def variant_runs(config: DescriberConfig, parts: Parts, variants: Sequence[str],
             reports = {}
             for stage in stages:
                 checkpoint = load_checkpoint(work / stage)
-                reports[stage] = evaluate(checkpoint, parts.test, compared=stage == stages[-1])
+                reports[stage] = evaluate(checkpoint, parts.test, texts=stage == stages[-1])
             minutes = sum(load_checkpoint(work / stage).facts["cpu_minutes"] for stage in stages)
             return {
                 **reports[stages[-1]],

@@ -27,14 +27,32 @@ def test_shapes(some) -> None:
     network = tiny_network()
     view = network.see(some.maps)
     regions = network.look(view, some.pixels, BOXES)
-    found = network.judge(view, regions)
+    found = network.judge(view, regions, BOXES)
     memory = network.memory(view, regions[:, 0], BOXES[:, 0])
     assert (view.tokens.shape, view.maps.shape, view.landmarks.shape) == ((3, 49, 32), (3, 8, 28, 28), (3, 68, 2))
+    assert view.logits.shape == (3, 23)
     assert regions.shape == (3, 2, 49, 32)
     assert [tuple(one.shape) for one in found] == [(3, 2, 6), (3, 2, 7), (3, 2, 7), (3, 2, 10)]
     assert memory.shape == (3, 98, 32)
     logits = network.write(torch.ones(3, 5, dtype=torch.long), network.prompt(memory, CODES))
     assert logits.shape == (3, 5, len(Vocabulary.of_grammar()))
+
+
+def test_landmarks_begin_at_the_mean_of_the_training_faces(some) -> None:
+    network, mean = tiny_network(), torch.rand(68, 2)
+    network.start_from(mean)
+    torch.testing.assert_close(network.see(some.maps).landmarks, mean.expand(3, -1, -1))
+
+
+def test_a_face_seen_whole_decides_with_the_box(some) -> None:
+    """What the linear map reads off the face is added to every box alike."""
+    network = tiny_network()
+    view = network.see(some.maps)
+    regions = network.look(view, some.pixels, BOXES)
+    blank = view._replace(logits=torch.zeros_like(view.logits))
+    found, without = network.judge(view, regions, BOXES), network.judge(blank, regions, BOXES)
+    added = torch.cat([one - other for one, other in zip(found, without, strict=True) if one is not found.sight], -1)
+    torch.testing.assert_close(added, view.logits[:, None].expand(-1, 2, -1), atol=1e-5, rtol=1e-5)
 
 
 def test_the_shipped_size_is_what_the_notes_ask_for() -> None:
@@ -77,6 +95,8 @@ def test_the_ablations_do_not_see_what_they_leave_out(some, use_box, use_crop) -
     pixels, boxes = (255 - some.pixels, BOXES) if use_box else (some.pixels, BOXES.flip(1))
     other = network.look(view, pixels, boxes)
     torch.testing.assert_close(seen, other)
+    for one, changed in zip(network.judge(view, seen, BOXES), network.judge(view, other, boxes), strict=True):
+        torch.testing.assert_close(one, changed)
     full = tiny_network()
     assert not torch.allclose(full.look(view, some.pixels, BOXES), full.look(view, 255 - some.pixels, BOXES))
     assert not torch.allclose(full.look(view, some.pixels, BOXES), full.look(view, some.pixels, BOXES.flip(1)))
@@ -87,8 +107,8 @@ def test_texts_written_together_are_those_written_alone(some) -> None:
     view = network.see(some.maps)
     memory = network.memory(view, network.look(view, some.pixels, BOXES)[:, 0], BOXES[:, 0])
     for beams in (1, 3):
-        together = write_some(network, memory, CODES, beams)
-        alone = [write_some(network, memory[[row]], CODES[[row]], beams)[0] for row in range(3)]
+        together = write_some(network, memory, CODES, None, beams)
+        alone = [write_some(network, memory[[row]], CODES[[row]], None, beams)[0] for row in range(3)]
         assert together == alone
 
 

@@ -6,9 +6,10 @@ from model.benchmark_rows import perform
 from model.face_description.benchmark.table import plot, table
 from model.face_description.benchmark.variants import AT_ONCE, NO_BOX, STAGED, Parts, variant_config, variant_runs
 from model.face_description.checkpoint import load_checkpoint
-from model.face_description.config import STAGES
+from model.face_description.config import STAGES, TOGETHER
 from model.face_description.data import make_batch, plan_epoch
 from model.face_description.evaluate import evaluate
+from model.face_description.exam import TASKS, tasks_by
 from model.face_description.train import train
 from model.face_description.vocabulary import Vocabulary
 from tests.model.face_description.tiny import CONFIG, made_up_faces
@@ -29,6 +30,22 @@ def test_every_stage_leaves_a_checkpoint_that_answers(trained, faces) -> None:
     for name in ("fidelity", "focus", "consistency", "false_claims", "sensitivity", "emotion_accuracy", "bleu4"):
         assert 0 <= report[name] <= 1, name
     assert 0 <= report["age_error_years"] < 100
+
+
+def test_a_stage_sets_its_thresholds_on_what_has_been_trained() -> None:
+    assert [tasks_by(stage) for stage in STAGES] == [TASKS[:1], TASKS[:2], TASKS, TASKS]
+    assert tasks_by(TOGETHER) == TASKS
+
+
+def test_without_texts_the_labels_speak_for_themselves(trained, faces) -> None:
+    checkpoint = load_checkpoint(trained / STAGES[-1])
+    labels, texts = evaluate(checkpoint, faces, texts=False), evaluate(checkpoint, faces)
+    assert "bleu4" not in labels
+    assert texts["consistency"] == 1
+    assert [labels[name] for name in ("fidelity", "focus", "tasks")] == [
+        texts[name] for name in ("fidelity", "focus", "tasks")
+    ]
+    assert texts["without_a_guide"]["consistency"] < 1
 
 
 def test_a_finished_training_is_not_done_again(trained, faces) -> None:

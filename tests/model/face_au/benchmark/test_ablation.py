@@ -45,7 +45,9 @@ def test_runs_are_rows_and_finished_ones_are_not_run_again(weak_root, tmp_path, 
     assert main([*arguments, "--seeds", "1"]) == 0
     rows = Rows(tmp_path / "out" / ROWS_FILE).read()
     assert [row["variant"] for row in rows] == list(reversed(VARIANTS))
-    assert "| + pixel graph |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| + pixel graph |" in printed
+    assert "nan" not in printed
     assert main([*arguments, "--seeds", "1"]) == 0
     assert Rows(tmp_path / "out" / ROWS_FILE).read() == rows
     capsys.readouterr()
