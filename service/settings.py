@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     keep_previous: int = Field(1, ge=0, le=16, description="earlier releases kept loaded, for a rollback")
     gate_requests: int = Field(256, ge=0, le=10_000, description="recent requests to try a new release on; 0: no gate")
     gate_max_quality_loss: float = Field(0.1, ge=0, le=1, description="share of the gain on held-back events")
-    gate_max_score_drift: float = Field(3.0, ge=0, description="common change of scores, in deviations of the changes")
+    gate_max_score_drift: float = Field(6.0, ge=0, description="common change of scores, in deviations of the changes")
     gate_min_coverage: float = Field(0.7, ge=0, le=1, description="different items in the lists, of as many as before")
     gate_min_shared_items: float = Field(0.8, ge=0, le=1, description="share of the items that must still be there")
     gate_max_value_loss: float = Field(0.002, ge=0, le=1, description="share of an attribute whose values vanish")

@@ -105,8 +105,8 @@ def test_held_back_events_are_ranked_without_the_rest_of_the_history(source):
     [
         ({"wrong": 1}, "compliance"),
         ({"clear_loss": 0.11}, "quality"),
-        ({"score_drift": 3.1}, "score_drift"),
-        ({"score_drift": -3.1}, "score_drift"),
+        ({"score_drift": 6.1}, "score_drift"),
+        ({"score_drift": -6.1}, "score_drift"),
         ({"coverage": 0.69}, "coverage"),
         ({"unread": 0.02}, "value_loss"),
         ({"change": CatalogueChange(0.79, 1.0, 0.6, 0.0)}, "item_ids"),
