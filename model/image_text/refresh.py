@@ -10,7 +10,7 @@ from typing import Any
 from model.image_text.captions import Captions
 from model.image_text.config import ImageTextConfig
 from model.image_text.data import Features
-from model.image_text.evaluate import Judged, evaluate, figures
+from model.image_text.evaluate import Judged, evaluate, report_of, stages
 from model.image_text.inference import load_release
 from model.image_text.train import prepare, train
 
@@ -40,7 +40,7 @@ def rsum_of_release(release: Path, captions: Captions, features: Features, work:
     """rSum of a verified release on the part `val`, as it serves; ValueError for one of another feature space."""
     ensemble = load_release(release)
     judged = Judged(ensemble.members, captions.part(SELECTED), features, work / TEXTS)
-    return served_rsum(figures(ensemble, judged))
+    return served_rsum(report_of(ensemble, judged, stages(ensemble, judged), SELECTED)["metrics"])
 
 
 def served_rsum(metrics: dict[str, dict[str, float]]) -> float:

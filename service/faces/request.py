@@ -10,6 +10,10 @@ from service.request import STRICT, Positive
 ConsentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 UnitName = Annotated[str, StringConstraints(pattern=r"^AU[0-9]{2}$")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# A pattern of names alone would leave every other name open in the document.
+Units = Annotated[
+    dict[UnitName, Share], Field(min_length=1, max_length=32, json_schema_extra={"additionalProperties": False})
+]
 
 
 class FacesRequest(BaseModel):
@@ -33,7 +37,7 @@ class UnitSearchRequest(BaseModel):
     """The body of POST /artwork/search/aus."""
 
     model_config = STRICT
-    where: Annotated[dict[UnitName, Share], Field(min_length=1, max_length=32)] = Field(
+    where: Units = Field(
         description='action unit -> smallest probability, all on one face: {"AU06": 0.5, "AU12": 0.5} is a smile'
     )
     k: Positive = Field(20, description="covers in the list")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from service.artwork.request import ArtworkId
-from service.faces.request import ConsentId, Share, UnitName
+from service.faces.request import ConsentId, Units
 from service.request import STRICT
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{8,128}$")]
@@ -31,9 +31,7 @@ class Reaction(BaseModel):
 
     model_config = STRICT
     cover_id: ArtworkId
-    aus: Annotated[dict[UnitName, Share], Field(min_length=1, max_length=32)] = Field(
-        description="action unit -> probability"
-    )
+    aus: Units = Field(description="action unit -> probability")
 
 
 class ReactionsRequest(BaseModel):

@@ -94,7 +94,7 @@ class MatcherTraining:
                 self._publication.root,
                 report,
                 self._settings.signing_key,
-                {CYCLE: journal.cycle},
+                origin={CYCLE: journal.cycle},
             ),
         )
         return {"release": release.release_id}

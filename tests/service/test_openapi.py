@@ -84,6 +84,10 @@ def test_nothing_outside_of_the_document_happens_with_descriptions(describing, t
     check_document(describing, tmp_path, "--include-path-regex", "^/faces/(describe|regions)$")
 
 
+def test_nothing_outside_of_the_document_happens_with_faces(faces, tmp_path):
+    check_document(faces, tmp_path, "--include-path-regex", r"^/(faces/aus|artwork/(search/aus|.*/faces)|listener/.*)$")
+
+
 def test_every_example_about_covers_runs(covers):
     paths = covers.client.get("/openapi.json").json()["paths"]
     examples = paths["/artwork/search"]["post"]["requestBody"]["content"]["application/json"]["examples"]
@@ -98,5 +102,5 @@ def check_document(running, tmp_path, *options):
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml")]
     command += ["run", f"{running.base_url}/openapi.json", "--no-color", *options]
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.service.beyond_schema", "PYTHONPATH": os.getcwd()}
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert finished.returncode == 0, finished.stdout + finished.stderr
