@@ -44,7 +44,7 @@ def write_texts(
     texts = np.zeros((count * beams, 0), dtype=np.int64)
     ended = np.zeros(count * beams, dtype=bool)
     lengths = np.zeros(count * beams)
-    guided = None if guides is None else [guides[row] for row in rows]
+    guided = None if guides is None else [guides[row] for row in rows.tolist()]
     for place in range(max_words - 1):
         logits, kept = step(words, place, kept, rows)
         gains = _log_softmax(logits)

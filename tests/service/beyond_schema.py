@@ -4,7 +4,7 @@ import schemathesis
 
 # What only a catalogue, a clock, a picture, or two fields together can tell.
 BEYOND_SCHEMA = {
-    *("unknown_attribute", "unknown_value", "contradictory_condition"),
+    *("unknown_attribute", "unknown_value", "unknown_unit", "contradictory_condition"),
     *("reserved", "not_an_image", "truncated", "too_small", "no_words"),
     *("quota_exceeds_k", "quota_in_groups", "time_in_future", "columns_differ", "missing", "repeated_item"),
     *("empty_box", "box_and_region", "outside_face", "box_too_small", "no_face", "unknown_face"),
