@@ -33,7 +33,8 @@ _ABOUT_FACES = (
 )
 # Left out of the document of a process that was not told to do it.
 _RECOMMENDER_PATHS = ("/recommend", "/events", "/users/{user_id}/history", "/items", "/items/{item_id}", "/attributes")
-_ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", "/artwork/{artwork_id}")
+_COVER_PATHS = ("/artwork/{artwork_id}", "/artwork/{artwork_id}/thumbnail")
+_ARTWORK_PATHS = ("/artwork/search", "/artwork/match", "/artwork/index", *_COVER_PATHS)
 _HANDS_PATHS = ("/hands/model", "/hands/embed", "/hands/decode")
 _FACES_PATHS = ("/faces/aus",)
 _DESCRIPTION_PATHS = ("/faces/describe", "/faces/regions")
@@ -173,7 +174,8 @@ def _add_cover_examples(paths: dict[str, Any], covers: Library) -> None:
     }
     content = paths["/artwork/search"]["post"]["requestBody"]["content"][JSON]
     content["examples"] = {name: {"value": value} for name, value in examples.items()}
-    paths["/artwork/{artwork_id}"]["get"]["parameters"][0]["example"] = cover.artwork_id
+    for path in _COVER_PATHS:
+        paths[path]["get"]["parameters"][0]["example"] = cover.artwork_id
 
 
 def _limit(properties: dict[str, Any], settings: Settings) -> None:

@@ -1,7 +1,7 @@
 // The page that asks for lists: a listener or a history, instructions, and where the answer comes from.
 
 import { ask, askUntilReady } from "./api.js";
-import { find, hue, initials, make, showProblem } from "./element.js";
+import { find, make, showProblem, tileOf } from "./element.js";
 import { Instructions } from "./instructions.js";
 
 const SOURCES = {
