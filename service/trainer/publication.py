@@ -60,6 +60,7 @@ class Publication:
         """
         in_force = current_id(self.root)
         if in_force == release_id:  # by a killed process
+            self.sweep()
             return
         try:
             if in_force != before:
@@ -71,9 +72,14 @@ class Publication:
             remove_release(self.root, release_id)
             raise CycleOverError(error.code) from None
 
+    def sweep(self) -> None:
+        """Remove what killed writers have left."""
+        if self.root.is_dir():
+            sweep_root(self.root)
+
     def put_in_force(self, release: Release, replacing: str | None) -> Release:
         """Have a written release served, and remove what nobody goes back to."""
-        sweep_root(self.root)
+        self.sweep()
         set_current(self.root, release.release_id, replacing=replacing)
         forgotten = forget_earlier(self.root, self._settings.keep_releases)
         pointer = read_current(self.root)

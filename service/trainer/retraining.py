@@ -129,6 +129,7 @@ class Retraining:
         with self._publication.turn():
             in_force, made = self._publication.in_force(), self._publication.find(CYCLE, journal.cycle)
             if made is not None and training_of(in_force) == made.release_id:
+                self._publication.sweep()
                 return {"release": made.release_id}
             if training_of(in_force) != journal.facts["training"]:
                 raise CycleOverError("overtaken")
