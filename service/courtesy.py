@@ -49,17 +49,16 @@ def no_rest() -> None:
 class Rests:
     """Pauses between short pieces of work: as long as the piece took, and on until no request is being answered."""
 
-    def __init__(self, in_flight: Callable[[], int], clock: Callable[[], float] = time.perf_counter) -> None:
-        """in_flight: how many requests are being answered, asked from the thread that works. clock: seconds."""
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        """in_flight: how many requests are being answered, asked from the thread that works."""
         self._in_flight = in_flight
-        self._clock = clock
-        self._began_s = clock()
+        self._began_s = time.perf_counter()
 
     def __call__(self) -> None:
         """End a piece of work, wait, and begin the next."""
-        now_s = self._clock()
+        now_s = time.perf_counter()
         worked_s = now_s - self._began_s
         time.sleep(worked_s)
-        while self._in_flight() and self._clock() < now_s + PATIENCE * worked_s:
+        while self._in_flight() and time.perf_counter() < now_s + PATIENCE * worked_s:
             time.sleep(LOOK_S)
-        self._began_s = self._clock()
+        self._began_s = time.perf_counter()

@@ -106,14 +106,11 @@ class ArtworkDesk:
 
     async def remove(self, artwork_id: str, exchange: Exchange) -> ArtworkRemoved:
         """Take a cover away: on disk and found no more when this returns. One that is not there stays so."""
-        served = self.releases.served
         deadline = self._deadline(self.settings.max_deadline_ms, exchange)
         with exchange.stage("store"):
-            removed = await self.pool.run(deadline.due_s, self.releases.remove, artwork_id)
+            now, removed = await self.pool.run(deadline.due_s, self.releases.remove, artwork_id)
         self.telemetry.artwork_removals.labels("removed" if removed else "unknown").inc()
-        return ArtworkRemoved(
-            exchange.request_id, artwork_id, removed, len(self.releases.served.library), served.release_id
-        )
+        return ArtworkRemoved(exchange.request_id, artwork_id, removed, len(now.library), now.release_id)
 
     def thumbnail(self, artwork_id: str) -> bytes:
         """The small picture of a cover, a WebP; raises UnknownCoverError and NoThumbnailError."""

@@ -92,17 +92,18 @@ class ArtworkReleases(Followed[ServedArtwork]):
 
         return self.change(added)
 
-    def remove(self, artwork_id: str) -> bool:
-        """Have it on disk for good that a cover is gone, then gone from what can be found; whether there was one.
+    def remove(self, artwork_id: str) -> tuple[ServedArtwork, bool]:
+        """Have it on disk for good that a cover is gone, then gone from what can be found.
 
-        For a worker thread: it waits for the disk.
+        What is served then, and whether there was such a cover. ArtworkNotConfiguredError and NotReadyError where
+        nothing is served. For a worker thread: it waits for the disk.
         """
         additions = self.additions
-        assert additions is not None
         known = False
 
         def removed(now: ServedArtwork) -> ServedArtwork:
             nonlocal known
+            assert additions is not None  # where covers are served
             # Another process may have added it.
             known = now.library.row_of(artwork_id) is not None or artwork_id in additions
             if not known:
@@ -110,8 +111,7 @@ class ArtworkReleases(Followed[ServedArtwork]):
             additions.remove(artwork_id)
             return _with_library(now, now.library.without({artwork_id}))
 
-        self.change(removed)
-        return known
+        return self.change(removed), known
 
     def _loaded(self, path: Path) -> ServedArtwork:
         """A release, its networks and the additions that it lacks; raises ReleaseError, ValueError.

@@ -68,7 +68,7 @@ def test_it_stays_away_after_a_restart_and_from_other_releases(artwork_settings,
             answered(other.client.delete(f"/artwork/{one}"))["removed"] for one in ("new", "cover-3", "nobody")
         ] == [*(True, True, False)]
         assert {"new", "cover-3"} <= ids_of(service)
-        release = write_tiny_root(artwork_root).release_id
+        release = write_tiny_root(artwork_root, number=12).release_id
         wait_until(lambda: search(service, sentence="red")["release"] == release)
         assert not {"new", "cover-3"} & ids_of(service)
     with serving(settings) as service:
