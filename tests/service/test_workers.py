@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from model.release import current_release
 from service.settings import Settings, SettingsError, load_settings
 from service.workers import REFUSED, Workers
 from tests.service.running import wait_until
@@ -162,14 +163,13 @@ def metric(port, name):
 
 
 def mapped_kib(pid, name):
-    """What a process maps of a file: KiB that it shares with others, and KiB of its own."""
+    """What /proc tells of the one mapping of a file by a process: kind of page -> KiB."""
     text = Path(f"/proc/{pid}/smaps").read_text()
     (mapping,) = re.findall(rf"/{re.escape(name)}\n(.*?)(?=\n[0-9a-f]+-|\Z)", text, re.DOTALL)
-    sizes = {kind: int(size) for kind, size in re.findall(r"^(\w+):\s+(\d+) kB", mapping, re.MULTILINE)}
-    return sum(sizes[f"Shared_{kind}"] for kind in ("Clean", "Dirty")), sizes["Private_Clean"] + sizes["Private_Dirty"]
+    return {kind: int(size) for kind, size in re.findall(r"^(\w+):\s+(\d+) kB", mapping, re.MULTILINE)}
 
 
-def test_two_real_workers_serve_restart_and_end_with_their_supervisor(tmp_path, supervisor):
+def test_two_real_workers_serve_restart_and_end_with_their_supervisor(tmp_path, release_root, supervisor):
     process, port = supervisor
     wait_until(lambda: is_ready(port + 1) and is_ready(port + 2))
     assert [get(port + 1 + number, "/health/live").headers["x-rec-worker"] for number in (0, 1)] == ["0", "1"]
@@ -182,10 +182,12 @@ def test_two_real_workers_serve_restart_and_end_with_their_supervisor(tmp_path, 
     logged = [json.loads(line) for line in (tmp_path / "stderr").read_text().splitlines()]
     pids = [line["pid"] for line in logged if line["event"] == "worker_started"]
     if sys.platform == "linux":
+        index = current_release(release_root) / "index.safetensors"
         for pid in pids:
-            shared_kib, private_kib = mapped_kib(pid, "index.safetensors")
-            assert shared_kib > 100
-            assert private_kib == 0
+            # Not how much is resident: the kernel may drop clean pages of a file whenever it wants the memory.
+            kib = mapped_kib(pid, index.name)
+            assert kib["Size"] * 1024 >= index.stat().st_size
+            assert kib["Anonymous"] == kib["Private_Dirty"] == 0
     os.kill(pids[0], signal.SIGKILL)
     # Who is not ready does not listen on the shared port: it never answers 503.
     while not is_ready(port + 1):
