@@ -10,7 +10,7 @@ import torch
 
 from model.climber_pilot.inference import Retriever
 from model.condition import Condition, ConditionError
-from service.courtesy import courtesy
+from service.courtesy import Rests, courtesy, no_rest
 from service.releases import ServedRelease
 from service.settings import Settings
 
@@ -24,9 +24,12 @@ class ReleaseLoader:
         self._settings = settings
         self._executor = ThreadPoolExecutor(1, "release", initializer=torch.set_num_threads, initargs=(1,))
 
-    async def load(self, release_id: str) -> ServedRelease:
-        """Verify, load and warm up; raises ReleaseError, ConditionError where the settings do not fit it, OSError."""
-        return await self.run(self._load, release_id)
+    async def load(self, release_id: str, in_flight: Callable[[], int] | None = None) -> ServedRelease:
+        """Verify, load and warm up; raises ReleaseError, ConditionError where the settings do not fit it, OSError.
+
+        in_flight: requests being answered now, which loading makes way for; None where nobody is served yet.
+        """
+        return await self.run(self._load, release_id, in_flight)
 
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function on the loader's thread, courteous to the threads that answer requests."""
@@ -45,15 +48,15 @@ class ReleaseLoader:
         """Let the thread end; what waits for it is dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _load(self, release_id: str) -> ServedRelease:
-        settings = self._settings
+    def _load(self, release_id: str, in_flight: Callable[[], int] | None) -> ServedRelease:
+        settings, rest = self._settings, no_rest if in_flight is None else Rests(in_flight)
         assert settings.release_root is not None
         path = settings.release_root / release_id
-        retriever = Retriever.load(path, settings.device, settings.runtime, settings.release_public_key)
+        retriever = Retriever.load(path, settings.device, settings.runtime, settings.release_public_key, rest)
         policy = retriever.catalogue.condition(settings.policy, path="REC_POLICY")
         policies = self._arm_policies(retriever, policy)
         served = ServedRelease(retriever, policy, self._standing_attributes(retriever), policies)
-        retriever.warm_up()
+        retriever.warm_up(rest)
         for enforced in (policy, *policies.values()):
             retriever.most_popular(enforced, 1, np.zeros(0, dtype=np.int64))
         served.prepare()

@@ -58,6 +58,7 @@ class ReleaseWatch:
         self._releases = releases
         self._recent = recent
         self._loader = ReleaseLoader(settings)
+        self._in_flight = in_flight
         self._gate = QualityGate(settings, in_flight)
         self._seen: Sight | None = None
         self._last: Pointer | None = None
@@ -172,7 +173,7 @@ class ReleaseWatch:
                 return
             release_id = sight.pointer.release_id
             try:
-                candidate = self._releases.pinned(release_id) or await self._loader.load(release_id)
+                candidate = self._releases.pinned(release_id) or await self._loader.load(release_id, self._in_flight)
                 if not sight.goes_back:
                     await self._judge(candidate, self._releases.served)
             except Exception as error:

@@ -1,6 +1,6 @@
 """Retriever: a release made ready to answer (arXiv 2602.13581, section 2.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from model.catalogue import Catalogue
 from model.climber_pilot.condition_batch import ConditionBatch, condition_table
@@ -90,10 +91,16 @@ class Retriever:
     """
 
     def __init__(
-        self, release: Release, config: ClimberPilotConfig, model: Network, catalogue: Catalogue, index: Path
+        self,
+        release: Release,
+        config: ClimberPilotConfig,
+        model: Network,
+        catalogue: Catalogue,
+        index: Path,
+        raw_vectors: Tensor | None = None,
     ) -> None:
+        """raw_vectors: the model's, where they have been compared with those of the index; see `replica`."""
         arrays = map_arrays(index)
-        self._made_of = (release, config, model, catalogue, index)
         self.release = release
         self.catalogue = catalogue
         self.max_history = config.network.max_history
@@ -105,12 +112,8 @@ class Retriever:
         self._model = model.eval()
         self.device = model.device.type
         self.attention_backend = attention_backend(config.network.attention, self.device, gradients=False)
-        with torch.inference_mode():
-            self._raw_vectors = model.items()
-            drift = float(np.abs(model.scored(self._raw_vectors).cpu().numpy() - self.vectors).max())
-        if not drift <= VECTOR_TOLERANCE:
-            message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
-            raise ReleaseError("vectors_mismatch", message)
+        self._raw_vectors = _raw_vectors(model, self.vectors) if raw_vectors is None else raw_vectors
+        self._made_of = (release, config, model, catalogue, index, self._raw_vectors)
         built = {name.removeprefix(SEARCH): found for name, found in arrays.items() if name.startswith(SEARCH)}
         self._index = ItemIndex(catalogue, self.vectors, arrays=built or None)
         self._states: StatePath | None = None
@@ -123,22 +126,32 @@ class Retriever:
 
     @classmethod
     def load(
-        cls, path: Path, device: str = "cpu", runtime: str = "numpy", public_key: str | None = None
+        cls,
+        path: Path,
+        device: str = "cpu",
+        runtime: str = "numpy",
+        public_key: str | None = None,
+        rest: Callable[[], None] = lambda: None,
     ) -> "Retriever":
         """Verify the release and load it; raises ReleaseError with a stable code where anything does not fit.
 
         public_key: who must have signed it; device: where the network runs, "cpu" or "cuda"; the search is on the CPU.
         runtime: what reads histories, a name of RUNTIMES, or "auto" or "fastest" to have them measured; see Probe.
+        rest: called between pieces of work, for a process that answers requests meanwhile.
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise ReleaseError("device_unavailable", "expected a CUDA device and a CUDA build of torch, found none")
         release = verify_release(path, public_key)
+        rest()
         try:
             config = ClimberPilotConfig.from_json((path / CONFIG_FILE).read_text())
             catalogue = Catalogue.load(path / CATALOGUE_FILE)
+            rest()
             model = network_of(config.network, catalogue, release.manifest["facts"].get("towers", 1))
             model.load_state_dict(load_file(path / WEIGHTS_FILE))
+            rest()
             retriever = cls(release, config, model.to(device), catalogue, path / INDEX_FILE)
+            rest()
             retriever._choose_runtime(runtime)
             return retriever
         except (ReleaseError, MemoryError):
@@ -148,7 +161,7 @@ class Retriever:
             raise ReleaseError("incompatible_content", f"{path.name}: {error}") from error
 
     def replica(self) -> "Retriever":
-        """Another one over the same weights, catalogue and vectors, for another thread; histories are read by NumPy."""
+        """Another one over the same weights, catalogue and vectors, for another thread; nothing is verified again."""
         return Retriever(*self._made_of)
 
     def _choose_runtime(self, wanted: str) -> None:
@@ -210,14 +223,15 @@ class Retriever:
         found = self._popular.search(np.ones((1, 1), dtype=np.float32), condition, top_k, excluded)[0]
         return Candidates(found.rows, found.scores, found.eligible)
 
-    def warm_up(self) -> None:
-        """Run every shape class once, so that the first real request pays nothing extra."""
+    def warm_up(self, rest: Callable[[], None] = lambda: None) -> None:
+        """Run every shape class once, so that the first real request pays nothing extra. rest: as in `load`."""
         condition = Condition.of(0) if self.catalogue.num_values else Condition()
         for length in (1, self.max_history):
             rows = np.arange(length, dtype=np.int64) % len(self.catalogue)
             history = History(rows, np.arange(length, dtype=np.int64))
             for count in (1, 4):
                 self.retrieve([RetrievalRequest(history, (Condition(), condition)[:count] * (count // 2 or 1), 50)])
+                rest()
 
     def _state(self, history: History, previous: UserState | None = None) -> UserState:
         if len(history.rows) == 0:
@@ -267,6 +281,17 @@ def _padded(states: Sequence[UserState]) -> HistoryBatch:
 def _ascending(rows: np.ndarray) -> np.ndarray:
     """int64 rows, ascending and unique; themselves where they are."""
     return rows if (rows[1:] > rows[:-1]).all() else np.unique(rows)
+
+
+def _raw_vectors(model: Network, stored: np.ndarray) -> Tensor:
+    """The item vectors of a network; raises ReleaseError where those that are scored are not the stored ones."""
+    with torch.inference_mode():
+        raw = model.items()
+        drift = float(np.abs(model.scored(raw).cpu().numpy() - stored).max())
+    if not drift <= VECTOR_TOLERANCE:
+        message = f"expected item vectors of these weights within {VECTOR_TOLERANCE}, they differ by {drift:.3g}"
+        raise ReleaseError("vectors_mismatch", message)
+    return raw
 
 
 @lru_cache(maxsize=ENFORCED_PAIRS)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import reduce
 
 import numpy as np
 import torch
@@ -80,7 +81,8 @@ class ItemEncoder(nn.Module):
         if self.projection is not None:
             projected: Tensor = self.projection(torch.cat(parts, -1))
             return projected
-        return torch.stack(parts).sum(0)
+        # One after the other: a stack of all would be written and read once more.
+        return reduce(torch.add, parts)
 
     def _mean(self, name: str, table: Tensor) -> Tensor:
         """Mean row of what every item has of an attribute or of its title, [V, D]; zero where it has nothing."""

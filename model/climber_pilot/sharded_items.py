@@ -1,5 +1,6 @@
 """ShardedItemEncoder: the item encoder with its table of ids, and so its items, spread over the ranks of a training."""
 
+from functools import reduce
 from typing import cast
 
 import torch
@@ -89,7 +90,7 @@ class ShardedItemEncoder(nn.Module):
         if self.projection is not None:
             projected: Tensor = self.projection(torch.cat(parts, -1))
             return projected
-        return torch.stack(parts).sum(0)
+        return reduce(torch.add, parts)
 
     def _order(self) -> Tensor:
         """Where each catalogue row is among the gathered ones, [V]."""

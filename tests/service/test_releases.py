@@ -18,9 +18,9 @@ def test_not_ready_before_warm_up(release_root, redis_server, monkeypatch):
     may_warm_up = threading.Event()
     warm_up = Retriever.warm_up
 
-    def held(self):
+    def held(self, rest):
         assert may_warm_up.wait(60)
-        warm_up(self)
+        warm_up(self, rest)
 
     monkeypatch.setattr(Retriever, "warm_up", held)
     with serving(settings_for(release_root, redis_server.url), ready=False) as running:
