@@ -28,9 +28,24 @@ class GeneralisedPooling(nn.Module):
         self.width = width
         self.ranks = nn.GRU(width, hidden, batch_first=True, bidirectional=True)
         self.weigh = nn.Linear(hidden, 1, bias=False)
+        # longest -> the parameters' versions, and theta of every length up to it under them.
+        self._tables: dict[int, tuple[tuple[object, ...], Tensor]] = {}
 
     def theta(self, lengths: Tensor, longest: int) -> Tensor:
-        """The weights of sets of `lengths` [B] rows: [B, longest], each row sums to 1, zeros after its length."""
+        """The weights of sets of `lengths` [B] rows: [B, longest], each row sums to 1, zeros after its length.
+
+        Without gradients they are looked up: for one sentence the BiGRU costs more than all the rest of a matcher.
+        """
+        if self.training or torch.is_grad_enabled():
+            return self._computed(lengths, longest)
+        state = (self.weigh.weight.device, *(one._version for one in self.parameters()))
+        kept, table = self._tables.get(longest, (None, None))
+        if table is None or kept != state:
+            table = self._computed(torch.arange(1, longest + 1, device=lengths.device), longest)
+            self._tables[longest] = state, table
+        return table[lengths - 1]
+
+    def _computed(self, lengths: Tensor, longest: int) -> Tensor:
         different, inverse = lengths.unique(return_inverse=True)
         encoding = rank_encoding(longest, self.width).to(self.weigh.weight)
         packed = nn.utils.rnn.pack_padded_sequence(

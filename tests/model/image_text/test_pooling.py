@@ -1,5 +1,7 @@
 """GPO: what its result depends on, and what it does not."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -46,3 +48,15 @@ def test_the_rows_are_sorted_within_each_channel(pool):
     rows = torch.randn(1, 5, 4)
     expected = (pool.theta(torch.tensor([5]), 5)[0, :, None] * rows[0].sort(dim=0, descending=True).values).sum(dim=0)
     assert torch.allclose(pool(rows, torch.ones(1, 5, dtype=torch.bool))[0], expected, atol=1e-6)
+
+
+def test_without_gradients_theta_is_looked_up_until_the_weights_change(pool):
+    pool, lengths = copy.deepcopy(pool), torch.tensor([3, 8, 1])
+    with_gradients = pool.theta(lengths, 8)
+    with torch.inference_mode():
+        assert torch.allclose(pool.theta(lengths, 8), with_gradients, atol=1e-6)
+    with torch.no_grad():
+        pool.weigh.weight.mul_(-2)
+        changed = pool.theta(lengths, 8)
+    assert not torch.allclose(changed, with_gradients, atol=1e-3)
+    assert torch.allclose(changed, pool.theta(lengths, 8), atol=1e-6)
