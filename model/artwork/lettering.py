@@ -71,7 +71,11 @@ class Lettering:
         found = np.zeros(self._num_covers)
         if not len(asked):
             return found
-        places = np.searchsorted(self._grams, asked[np.isin(asked, self._grams, assume_unique=True)])
+        if not len(self._grams):
+            return found
+        # By halving: to look for both in one sorted array would sort all trigrams there are for every sentence.
+        places = np.searchsorted(self._grams, asked).clip(max=len(self._grams) - 1)
+        places = places[self._grams[places] == asked]
         starts, stops = self._ends[places], self._ends[places + 1]
         total = (len(asked) - len(starts)) * self._idf(0)
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
