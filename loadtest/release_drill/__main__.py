@@ -87,7 +87,8 @@ def _gate(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from service.settings import Settings
 
     gate, dataset = QualityGate(Settings.model_validate({"release_root": arguments.out})), small_world()
-    paths = train_seeds(dataset, arguments.out, arguments.seeds)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    paths = train_seeds(dataset, arguments.out, seeds)
     past = PastRequests(dataset)
     return [
         judge_pairs(past, paths, gate, arguments.requests),
@@ -134,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     drills["kills"].add_argument("--services", type=int, default=10, help="kills of running services")
     drills["items"].add_argument("--posts", type=int, default=10, help="items, one after the other")
     drills["gate"].add_argument("--seeds", type=int, default=11, help="releases, each after every other")
+    drills["gate"].add_argument("--first-seed", type=int, default=0, help="not one that a limit was chosen on")
     drills["gate"].add_argument("--requests", type=int, default=100, help="recent requests that are judged on")
     return parser
 

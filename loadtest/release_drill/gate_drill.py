@@ -34,10 +34,10 @@ def small_world() -> Dataset:
     return load_dataset("music-world", users=USERS, items=ITEMS, days=DAYS, seed=7)
 
 
-def train_seeds(dataset: Dataset, folder: Path, seeds: int) -> list[Path]:
+def train_seeds(dataset: Dataset, folder: Path, seeds: Sequence[int]) -> list[Path]:
     """A small release per seed, about half a minute each; those that are there are used again."""
     paths = []
-    for seed in tqdm(range(seeds), desc="trainings", unit="seed"):
+    for seed in tqdm(seeds, desc="trainings", unit="seed"):
         root = folder / f"seed-{seed}"
         if not (root / "current").exists():
             stage = StageConfig(batch_size=16, warmup_steps=2, seed=seed)
