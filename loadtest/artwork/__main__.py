@@ -17,8 +17,8 @@ from loadtest.artwork.asking import AskingError, searches, uploads
 from loadtest.artwork.library import SIMULATED, make_library
 from loadtest.speed.rows import keep, row
 from loadtest.speed.servers import Servers, StartError, end_on_sigterm, free_port
+from model.artwork.cover_index import EXACT_UP_TO
 from model.artwork.inference import ArtworkRelease
-from model.item_index import EXACT_UP_TO
 from model.release import current_release, verify_release
 
 UNITS = {

@@ -11,6 +11,7 @@ import polars as pl
 from safetensors.numpy import save_file
 
 from model.artwork.cover import Cover, detail_table, item_table
+from model.artwork.cover_index import EXACT_UP_TO, cover_index
 from model.artwork.fingerprint import same_covers
 from model.artwork.identity import Identity
 from model.artwork.inference import (
@@ -32,7 +33,7 @@ from model.artwork.search import Weights
 from model.artwork.styles import Styles
 from model.artwork.thumbnails import Thumbnails
 from model.catalogue import Catalogue
-from model.item_index import EXACT_UP_TO, RECALL_SAMPLE, RECALL_TOP_K, ItemIndex
+from model.item_index import RECALL_SAMPLE, RECALL_TOP_K, ItemIndex
 from model.release import Release, set_current, write_release
 
 
@@ -85,7 +86,7 @@ def write_library(
         catalogue = Catalogue(item_table(covers, styles.names(vectors)))
         catalogue.save(folder / CATALOGUE_FILE)
         detail_table(covers).write_parquet(folder / DETAILS_FILE)
-        index = ItemIndex(catalogue, vectors, exact_up_to=exact_up_to)
+        index = cover_index(catalogue, vectors, exact_up_to=exact_up_to)
         built = {SEARCH + name: np.ascontiguousarray(array) for name, array in index.arrays().items()}
         save_file({"vectors": vectors, **built}, folder / INDEX_FILE)
         save_file(Lettering.of([cover.read_text for cover in covers]).arrays(), folder / LETTERING_FILE)

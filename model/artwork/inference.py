@@ -9,6 +9,7 @@ import polars as pl
 
 from model.artwork.additions import StoredAddition
 from model.artwork.cover import DETAILS
+from model.artwork.cover_index import cover_index
 from model.artwork.identity import Identity
 from model.artwork.lettering import Lettering
 from model.artwork.library import Library
@@ -17,7 +18,6 @@ from model.artwork.segment import Segment
 from model.artwork.styles import Styles
 from model.artwork.thumbnails import Thumbnails
 from model.catalogue import Catalogue
-from model.item_index import ItemIndex
 from model.mapped_arrays import map_arrays
 from model.release import Release, ReleaseError, verify_release
 
@@ -114,7 +114,7 @@ def _segment(path: Path, identity: Identity) -> Segment:
         raise ReleaseError("vectors_mismatch", "expected prepared tensors exactly where there is a pair scorer")
     catalogue = Catalogue.load(path / CATALOGUE_FILE)
     built = {name.removeprefix(SEARCH): array for name, array in arrays.items() if name.startswith(SEARCH)}
-    index = ItemIndex(catalogue, vectors, arrays=built)
+    index = cover_index(catalogue, vectors, arrays=built)
     details = pl.read_parquet(path / DETAILS_FILE).select(list(DETAILS))
     lettering = Lettering(len(catalogue), map_arrays(path / LETTERING_FILE))
     pictures = path / THUMBNAILS_FILE

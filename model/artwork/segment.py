@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from model.artwork.cover import DETAILS, STYLE, Cover, detail_table, item_table
+from model.artwork.cover_index import cover_index
 from model.artwork.lettering import Lettering
 from model.artwork.thumbnails import Thumbnails
 from model.catalogue import Catalogue
@@ -53,7 +54,7 @@ class Segment:
         """From covers that lie in memory."""
         catalogue = Catalogue(item_table(covers, styles))
         lettering = Lettering.of([cover.read_text for cover in covers])
-        index = ItemIndex(catalogue, vectors)
+        index = cover_index(catalogue, vectors)
         pictures = Thumbnails.of(thumbnails) if any(thumbnails) else None
         return cls(catalogue, detail_table(covers), vectors, prepared or {}, index, lettering, pictures)
 
