@@ -46,6 +46,7 @@ class Followed(Generic[Loaded]):
         self._served: Loaded | None = None
         self._served_id: str | None = None
         self.refused: str | None = None
+        self.refused_id: str | None = None
         self._changing = threading.Lock()
         self._executor = ThreadPoolExecutor(1, f"{kind}-load", initializer=torch.set_num_threads, initargs=(1,))
 
@@ -114,7 +115,7 @@ class Followed(Generic[Loaded]):
             # Whatever it is, the loop goes on: else no later release would ever be seen.
             self._refuse(release_id, error)
             return
-        self.refused = None
+        self.refused = self.refused_id = None
         if self._served_id is not None:
             self._telemetry.followed_release.remove(self._kind, self._served_id)
         self._served_id = release_id
@@ -134,6 +135,7 @@ class Followed(Generic[Loaded]):
     def _refuse(self, release_id: str | None, error: Exception) -> None:
         if release_id is None and self.refused is not None:
             return  # told already, and every poll would tell it again
+        self.refused_id = release_id
         # Messages of our own name files and releases; others may hold anything.
         self.refused = str(error) if isinstance(error, ValueError | OSError) else type(error).__qualname__
         self._telemetry.followed_refusals.labels(self._kind).inc()

@@ -49,7 +49,7 @@ class ReadyArtwork:
 
     additions: covers added since the release was made; stale_additions: those of other networks, not found until a
     release takes them in. blind: why this process cannot look at pictures; refused: why a newer release, or the first
-    one, is not served.
+    one, is not served; refused_release: which, where it can be told.
     """
 
     release: str | None
@@ -61,14 +61,19 @@ class ReadyArtwork:
     recall: float | None
     blind: str | None
     refused: str | None
+    refused_release: str | None
 
 
 @dataclass(frozen=True)
 class ReadyFollowed:
-    """A release that holds nothing up. release: in force; refused: why what `current` names is not."""
+    """A release that holds nothing up.
+
+    release: in force; refused: why what `current` names is not; refused_release: its id, where it can be told.
+    """
 
     release: str | None
     refused: str | None
+    refused_release: str | None
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ def _artwork(releases: ArtworkReleases, alone: bool) -> ReadyArtwork | None:
     if not releases.configured:
         return None
     if releases.refused is not None and not releases.is_served and not alone:
-        return ReadyArtwork(None, None, {}, 0, 0, 0, None, None, releases.refused)
+        return ReadyArtwork(None, None, {}, 0, 0, 0, None, None, releases.refused, releases.refused_id)
     served = releases.served
     artwork = served.artwork
     return ReadyArtwork(
@@ -190,6 +195,7 @@ def _artwork(releases: ArtworkReleases, alone: bool) -> ReadyArtwork | None:
         artwork.recall,
         served.networks.sight.blind,
         releases.refused,
+        releases.refused_id,
     )
 
 
@@ -203,7 +209,9 @@ def _beside(service: Service) -> ReadyBeside:
 
 
 def _followed(releases: Followed[Any]) -> ReadyFollowed | None:
-    return ReadyFollowed(releases.release_id, releases.refused) if releases.configured else None
+    if not releases.configured:
+        return None
+    return ReadyFollowed(releases.release_id, releases.refused, releases.refused_id)
 
 
 def _arm(arm: Arm, releases: Releases) -> ArmReady:

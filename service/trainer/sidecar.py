@@ -7,7 +7,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from model.manifest import ReleaseError
-from model.release import read_current
 from service.logs import failure_fields
 from service.trainer.archive import Archive
 from service.trainer.cycle import PUBLISHED, WORSE
@@ -20,7 +19,7 @@ from service.trainer.journal import read_journal
 from service.trainer.publication import Publication
 from service.trainer.settings import TrainerSettings
 from service.trainer.telemetry import TrainerTelemetry
-from service.trainer.verdicts import Verdicts
+from service.trainer.verdicts import Verdicts, of_covers
 
 WAIT_MS = 500
 DUE_EVERY_S = 5.0
@@ -46,8 +45,10 @@ class Sidecar:
         self._intake = Intake(settings, self._stream, Archive(settings.work_dir / ARCHIVE), telemetry)
         self._items = ItemReleases(settings, redis, publication)
         self._verdicts = Verdicts(settings, publication)
+        self._on_covers = None
+        if settings.artwork_root is not None:
+            self._on_covers = Verdicts(settings, Publication(settings, settings.artwork_root), of_covers)
         self._processes = [JobProcess(job) for job in (jobs_of(settings) if jobs is None else jobs)]
-        self._in_force: str | None = None
         self._asked_s = float("-inf")
         self._stopping = False
 
@@ -90,10 +91,10 @@ class Sidecar:
                 well &= code == FINISHED
                 self._ended(process)
         self._intake.write()
-        while self._verdicts.awaited is not None and not self._stopping:
+        while any(one.awaited for one in self._all_verdicts()) and not self._stopping:
             self.step(WAIT_MS)
         self._end_jobs()
-        return well and not self._verdicts.refusals
+        return well and not any(one.refusals for one in self._all_verdicts())
 
     def stop(self) -> None:
         """Let `run` or `once` return."""
@@ -104,7 +105,7 @@ class Sidecar:
         read = self._intake.take(wait_ms)
         if self._items.due(self._intake.items_posted):
             self._items_in_force()
-        self._watch_release()
+        self._watch_releases()
         self._telemetry.lag.set(self._stream.lag())
         return read
 
@@ -116,21 +117,17 @@ class Sidecar:
         except ValueError as error:  # ReleaseError too
             logger.error("items_not_in_force", extra=failure_fields(error) | {"reason": str(error)})
 
-    def _watch_release(self) -> None:
+    def _all_verdicts(self) -> list[Verdicts]:
+        return [self._verdicts] + ([] if self._on_covers is None else [self._on_covers])
+
+    def _watch_releases(self) -> None:
         """Ask what the services make of each release that comes in force."""
-        try:
-            release_id = read_current(self._settings.release_root).release_id
-        except ReleaseError:
-            return
-        if release_id != self._in_force:
-            if self._in_force is not None:
-                self._verdicts.wait_for(release_id)
-            self._in_force = release_id
-        refused = self._verdicts.look()
+        refused = self._verdicts.follow()
         if refused is not None:
             self._telemetry.refused.labels("service").inc()
             self._items.refused(refused)
-            self._in_force = read_current(self._settings.release_root).release_id
+        if self._on_covers is not None and self._on_covers.follow() is not None:
+            self._telemetry.refused.labels("service").inc()
 
     def _run_jobs(self) -> None:
         """One at a time, in their order; whether another is due is asked now and then."""

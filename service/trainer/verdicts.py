@@ -8,23 +8,52 @@ import logging
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from model.manifest import ReleaseError
 from model.release import read_current, roll_back
-from service.trainer.publication import Publication
+from service.trainer.publication import Publication, current_id
 from service.trainer.settings import TrainerSettings
 
 TIMEOUT_S = 2.0
 logger = logging.getLogger("service.trainer.verdicts")
 
 
-class Verdicts:
-    """One release at a time: the newest of ours."""
+class Stand(NamedTuple):
+    """What a service says of one kind of release. served, refused: ids; message: why it was refused."""
 
-    def __init__(self, settings: TrainerSettings, publication: Publication) -> None:
+    served: str | None
+    refused: str | None
+    message: str | None
+
+
+StandOf = Callable[[Mapping[str, Any]], Stand | None]
+"""The document of /health/ready -> where the service stands; None where it serves nothing of the kind."""
+
+
+def of_recommender(ready: Mapping[str, Any]) -> Stand | None:
+    """On releases of the recommender."""
+    if "release" not in ready:
+        return None
+    refused = ready.get("refused") or {}
+    return Stand(ready["release"], refused.get("release"), refused.get("message"))
+
+
+def of_covers(ready: Mapping[str, Any]) -> Stand | None:
+    """On releases of covers."""
+    covers = ready.get("artwork")
+    return None if covers is None else Stand(covers["release"], covers["refused_release"], covers["refused"])
+
+
+class Verdicts:
+    """On one folder of releases; one at a time: the newest."""
+
+    def __init__(self, settings: TrainerSettings, publication: Publication, stand_of: StandOf = of_recommender) -> None:
         self._settings = settings
         self._publication = publication
+        self._stand_of = stand_of
+        self._in_force: str | None = None
         self._awaited: str | None = None
         self._until_s = 0.0
         self.refusals = 0
@@ -33,6 +62,20 @@ class Verdicts:
     def awaited(self) -> str | None:
         """The release that some service has not said anything about yet."""
         return self._awaited
+
+    def follow(self) -> str | None:
+        """Ask about each release that comes in force, whoever put it there; as `look`."""
+        release_id = current_id(self._publication.root)
+        if release_id is None:
+            return None
+        if release_id != self._in_force:
+            if self._in_force is not None:
+                self.wait_for(release_id)
+            self._in_force = release_id
+        refused = self.look()
+        if refused is not None:
+            self._in_force = current_id(self._publication.root)
+        return refused
 
     def wait_for(self, release_id: str) -> None:
         """Ask from now on what the services make of a release."""
@@ -45,19 +88,20 @@ class Verdicts:
         release_id = self._awaited
         if release_id is None:
             return None
-        states = [_ready(url) for url in self._settings.service_urls]
-        for url, state in zip(self._settings.service_urls, states, strict=True):
-            refused = (state or {}).get("refused") or {}
-            if refused.get("release") == release_id:
-                logger.error("refused", extra={"release": release_id, "service": url, "reason": refused["message"]})
+        ready = {url: _ready(url) for url in self._settings.service_urls}
+        silent = [url for url, document in ready.items() if document is None]
+        told = {url: self._stand_of(document) for url, document in ready.items() if document is not None}
+        stands = {url: stand for url, stand in told.items() if stand is not None}
+        for url, stand in stands.items():
+            if stand.refused == release_id:
+                logger.error("refused", extra={"release": release_id, "service": url, "reason": stand.message})
                 self._awaited = None
                 self.refusals += 1
                 return release_id if self._take_back(release_id) else None
-        if all(state is not None and state["release"] == release_id for state in states):
+        if not silent and all(stand.served == release_id for stand in stands.values()):
             logger.info("served", extra={"release": release_id})
             self._awaited = None
         elif time.monotonic() > self._until_s:
-            silent = [url for url, state in zip(self._settings.service_urls, states, strict=True) if state is None]
             logger.error("verdict_missing", extra={"release": release_id, "silent": silent})
             self._awaited = None
         return None
@@ -82,4 +126,4 @@ def _ready(url: str) -> dict[str, Any] | None:
             state = json.load(answer)
     except (urllib.error.URLError, OSError, ValueError):
         return None
-    return state if isinstance(state, dict) and "release" in state else None
+    return state if isinstance(state, dict) and "status" in state else None

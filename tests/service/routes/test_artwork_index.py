@@ -97,6 +97,7 @@ def test_a_refused_release_leaves_the_one_in_force(own_covers, artwork_root):
     release = write_tiny_root(artwork_root, number=12)
     shutil.rmtree(release.path)
     wait_until(lambda: own_covers.client.get("/health/ready").json()["artwork"]["refused"])
+    assert own_covers.client.get("/health/ready").json()["artwork"]["refused_release"] == release.release_id
     assert search(own_covers, sentence="red")["release"] == before
     assert own_covers.metric("rec_followed_refusals_total", kind="artwork") >= 1
 

@@ -1,6 +1,8 @@
 from tests.service.running import serving, settings_for, wait_until
 from tests.service.test_request import check_problem
 
+FINE = {"refused": None, "refused_release": None}
+
 
 def test_live_and_ready(running):
     assert running.client.get("/health/live").json() == {"status": "live"}
@@ -18,7 +20,7 @@ def test_live_and_ready(running):
         "refused": None,
         "artwork": None,
         "beside": {
-            "hands": {"release": running.service.hands.pose.release_id, "refused": None},
+            "hands": {"release": running.service.hands.pose.release_id, **FINE},
             "faces": None,
             "cover_faces": None,
             "face_description": None,
@@ -40,7 +42,7 @@ def test_ready_reports_how_every_runtime_did(release_root, tmp_path):
 def test_ready_names_the_releases_of_faces(faces):
     ready = faces.client.get("/health/ready").json()
     for name, followed in (("faces", faces.service.faces.readers), ("cover_faces", faces.service.faces.covers)):
-        assert ready["beside"][name] == {"release": followed.release_id, "refused": None}
+        assert ready["beside"][name] == {"release": followed.release_id, **FINE}
         assert followed.release_id
 
 
@@ -58,7 +60,7 @@ def test_covers_alone_are_ready_and_tell_what_is_beside(artwork_settings, artwor
         wait_until(lambda: service.client.get("/hands/model").status_code == 200)
         ready = service.client.get("/health/ready").json()
     assert set(ready) == {"status", "artwork", "beside"}
-    assert ready["beside"]["hands"] == {"release": service.service.hands.pose.release_id, "refused": None}
+    assert ready["beside"]["hands"] == {"release": service.service.hands.pose.release_id, **FINE}
 
 
 def test_a_service_without_redis_is_ready(release_root, tmp_path, history):

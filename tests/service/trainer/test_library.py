@@ -7,7 +7,8 @@ import pytest
 from model.artwork.additions import Additions
 from model.artwork.inference import ArtworkRelease
 from model.image_text.inference import load_matchers
-from model.release import current_release, read_current
+from model.manifest import read_manifest
+from model.release import current_release, read_current, set_current, write_release
 from service.artwork.networks import MATCHERS_FOLDER
 from service.settings import Settings
 from service.trainer.cycle import run_cycle
@@ -15,6 +16,8 @@ from service.trainer.jobs import LIBRARY, MATCHERS, job_folder
 from service.trainer.journal import read_journal
 from service.trainer.library import LibraryBuild
 from service.trainer.matchers import MatcherTraining
+from service.trainer.publication import Publication
+from service.trainer.verdicts import Verdicts, of_covers
 from tests.model.artwork.libraries import IDENTITY, made_up_addition
 from tests.service.artwork.asking import search
 from tests.service.artwork.scene_covers import COVERS, real_networks, write_covers
@@ -80,6 +83,24 @@ def test_a_service_turns_to_new_matchers_and_their_library(surroundings, wanted)
         assert service.client.get("/health/ready").json()["artwork"]["refused"] is None
     outcomes = [json.loads(line)["outcome"] for line in found.stderr.splitlines() if '"cycle_ended"' in line]
     assert outcomes == ["published", "published"]
+
+
+def test_covers_that_the_service_refuses_go_out_of_force(surroundings, wanted):
+    settings = surroundings.settings(**wanted)
+    assert (train(settings), build(settings)) == ("published", "published")
+    root, before = settings.artwork_root, read_current(settings.artwork_root).release_id
+    with serving(Settings(artwork_root=root, default_deadline_ms=9_000, release_poll_ms=20)) as service:
+        asking = surroundings.settings(**wanted, service_urls=(service.base_url,))
+        verdicts = Verdicts(asking, Publication(asking, root), of_covers)
+        assert verdicts.follow() is None
+        manifest = read_manifest(root / before)
+        files = {name: root / before / name for name in manifest["files"]}
+        refused = write_release(root, files, {**manifest["facts"], "kind": "something else"}).release_id
+        set_current(root, refused)
+        wait_until(lambda: verdicts.follow() == refused)
+        assert read_current(root).release_id == before
+        wait_until(lambda: service.client.get("/health/ready").json()["artwork"]["refused"] is None)
+        assert search(service, sentence="w01 w10")["release"] == before
 
 
 def test_what_was_added_to_a_service_is_taken_in(settings):

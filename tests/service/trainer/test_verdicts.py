@@ -9,7 +9,7 @@ import pytest
 
 from model.release import read_current
 from service.trainer.publication import Publication
-from service.trainer.verdicts import Verdicts
+from service.trainer.verdicts import Verdicts, of_covers, of_recommender
 from tests.service.running import RedisServer
 from tests.service.trainer.small_world import small_release
 from tests.service.trainer.surroundings import Surroundings
@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         assert self.path == "/health/ready"
         self.send_response(503 if self.server.state is None else 200)
         self.end_headers()
-        self.wfile.write(json.dumps(self.server.state).encode())
+        self.wfile.write(json.dumps({"status": "ready", **(self.server.state or {})}).encode())
 
     def log_message(self, *_):
         pass
@@ -51,11 +51,11 @@ def root(tmp_path):
     return tmp_path / "releases"
 
 
-def verdicts_of(root, *servers, **changes):
+def verdicts_of(root, *servers, stand_of=of_recommender, **changes):
     urls = tuple(f"http://127.0.0.1:{server.server_address[1]}/" for server in servers)
     surroundings = Surroundings(RedisServer(root), root, root.parent / "sidecar")
     settings = surroundings.settings(service_urls=urls, **changes)
-    return Verdicts(settings, Publication(settings))
+    return Verdicts(settings, Publication(settings, root), stand_of)
 
 
 def refusal(release_id):
@@ -108,3 +108,31 @@ def test_without_services_there_is_nobody_to_ask(root):
     verdicts = verdicts_of(root)
     verdicts.wait_for(read_current(root).release_id)
     assert verdicts.awaited is None
+
+
+def covers(release, refused=None):
+    reason = None if refused is None else "vectors_mismatch: expected vectors of norm 1, got others"
+    return {"artwork": {"release": release, "refused": reason, "refused_release": refused}}
+
+
+def test_covers_that_a_service_refuses_go_out_of_force(root):
+    before = read_current(root).release_id
+    with service() as one, service() as other:
+        verdicts = verdicts_of(root, one, other, stand_of=of_covers)
+        assert verdicts.follow() is None  # was in force when the sidecar began
+        release_id = small_release(root, number=2).release_id
+        one.state, other.state = covers(before), covers(before)
+        assert (verdicts.follow(), verdicts.awaited) == (None, release_id)
+        one.state = covers(before, release_id)
+        assert (verdicts.follow(), verdicts.awaited, verdicts.refusals) == (release_id, None, 1)
+        assert read_current(root).release_id == before
+        assert (verdicts.follow(), verdicts.awaited) == (None, None)
+
+
+def test_services_without_covers_have_no_say_in_them(root):
+    with service() as one, service() as other:
+        verdicts = verdicts_of(root, one, other, stand_of=of_covers)
+        verdicts.follow()
+        release_id = small_release(root, number=2).release_id
+        one.state, other.state = covers(release_id), {"release": "a recommender's", "artwork": None}
+        assert (verdicts.follow(), verdicts.awaited, verdicts.refusals) == (None, None, 0)
