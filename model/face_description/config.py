@@ -59,6 +59,16 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True)
+class RehearsalConfig:
+    """How long the decoder learns words before it sees a face; 0 epochs: not at all."""
+
+    epochs: int = 4
+    batches_per_epoch: int = 250
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+
+
+@dataclass(frozen=True)
 class StageConfig:
     """How one stage is trained."""
 
@@ -79,6 +89,7 @@ class DescriberConfig:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    rehearsal: RehearsalConfig = field(default_factory=RehearsalConfig)
     stage: StageConfig = field(default_factory=StageConfig)
 
     def __post_init__(self) -> None:

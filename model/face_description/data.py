@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from model.face_description.config import STAGES, TOGETHER, ObjectiveConfig
+from model.face_description.drawn_labels import asked_of, drawn_labels
 from model.face_description.grammar import describe
-from model.face_description.labels import ATTRIBUTES, BANDS, CERTAINTIES, EMOTIONS, NOT_SHOWN, Labels
+from model.face_description.labels import ATTRIBUTES, Labels
 from model.face_description.prepared import PreparedFaces
 from model.face_description.questions import FaceQuestions, Question, truth
 from model.face_description.regions import UNITS
@@ -107,7 +108,7 @@ def make_batch(prepared: PreparedFaces, plan: BatchPlan, objective: ObjectiveCon
         emotion=prepared.emotion[rows],
         age=prepared.age[rows],
         codes=torch.tensor(codes),
-        tokens=_padded(texts),
+        tokens=padded(texts),
     )
 
 
@@ -120,37 +121,19 @@ def _spoken(
     the decoder learns to say what it is told, also what faces of one set never have together.
     """
     if rng.random() >= objective.told_share:
-        return _asked(true, rng), ATTRIBUTES
-    invented = _invented(question, rng)
+        return asked_of(true, rng), ATTRIBUTES
+    invented = drawn_labels(question.units, rng)
     if rng.random() < objective.invented_share:
-        return _asked(invented, rng), ()
+        return asked_of(invented, rng), ()
     labels = Labels(
         true.units,
         invented.emotion if true.emotion is None else true.emotion,
         invented.age if true.age is None else true.age,
     )
-    return _asked(labels, rng), ()
+    return asked_of(labels, rng), ()
 
 
-def _invented(question: Question, rng: random.Random) -> Labels:
-    share = rng.random()
-    units = {unit: rng.choice(CERTAINTIES) for unit in UNITS if unit in question.units and rng.random() < share}
-    return Labels(units, rng.choice((NOT_SHOWN, *EMOTIONS)), rng.choice((NOT_SHOWN, *range(len(BANDS)))))
-
-
-def _asked(labels: Labels, rng: random.Random) -> Labels:
-    """All attributes half of the time, else some of them."""
-    while rng.random() < 0.5:
-        kept = Labels(
-            labels.units if rng.random() < 0.7 else None,
-            labels.emotion if rng.random() < 0.7 else None,
-            labels.age if rng.random() < 0.7 else None,
-        )
-        if kept != Labels(None):
-            return kept
-    return labels
-
-
-def _padded(texts: Sequence[Sequence[int]]) -> Tensor:
+def padded(texts: Sequence[Sequence[int]]) -> Tensor:
+    """Texts as [n, longest], PAD after their ends."""
     longest = max(len(text) for text in texts)
     return torch.tensor([[*text, *[PAD] * (longest - len(text))] for text in texts])

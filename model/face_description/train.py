@@ -1,7 +1,8 @@
 """Train the describer: python -m model.face_description.train --config F --data-dir FACES --cache DIR --out DIR.
 
-Four stages, each from what the one before has learnt: the whole face; named regions; arbitrary boxes; boxes of one face
-against each other. --together trains all of them at once instead, for as many epochs. Needs the extra vision.
+First the decoder rehearses the grammar's words about drawn labels. Then four stages, each from what the one before has
+learnt: the whole face; named regions; arbitrary boxes; boxes of one face against each other. --together trains all of
+them at once instead, for as many epochs. Needs the extra vision.
 """
 
 import argparse
@@ -22,10 +23,11 @@ from model.face_description.losses import total_loss, unit_weights
 from model.face_description.network import DescriberNetwork
 from model.face_description.prepared import PreparedFaces, prepare
 from model.face_description.questions import PRESENT_FROM
+from model.face_description.rehearsal import REHEARSAL, rehearse
 from model.face_description.stem_weights import load_stem
 from model.face_description.vocabulary import Vocabulary
 from model.release import git_revision
-from model.training import Schedule, fit
+from model.training import Fitted, Schedule, fit
 
 logger = logging.getLogger(__name__)
 _VALIDATION_SEED = 1_000_003
@@ -41,6 +43,7 @@ class Training:
         self.network = DescriberNetwork(config.network, len(self.words))
         self.network.start_from(train.landmarks.mean((0, 1)))
         self.weights = unit_weights((train.units >= PRESENT_FROM).float().mean(0))
+        self.rehearsed = Fitted({}, 0.0)
 
     def plans(self, stage: str, epoch: int) -> list[BatchPlan]:
         """The batches of an epoch."""
@@ -96,6 +99,7 @@ def train_stage(training: Training, stage: str, epochs: int, out: Path, *, resum
             "false_claims": false_claims(claims >= thresholds, there),
         },
         "cpu_minutes": round(fitted.cpu_s / 60, 2),
+        "rehearsal": {**training.rehearsed.metrics, "cpu_minutes": round(training.rehearsed.cpu_s / 60, 2)},
         "labels": "action units: machine-made from landmarks; emotion and age: of FER2013 and UTKFace subsets",
         "git_revision": git_revision(),
     }
@@ -114,6 +118,8 @@ def train(
 ) -> Path:
     """All stages, or all at once; the folder of the last checkpoint."""
     training = Training(config, train_part, validation)
+    _check_resumable(out / REHEARSAL, config, resume)
+    training.rehearsed = rehearse(config, training.network, training.words, out, resume=resume)
     if together:
         epochs = config.stage.epochs * len(STAGES)
         return train_stage(training, TOGETHER, epochs, out, resume=resume, evaluate_first=False)

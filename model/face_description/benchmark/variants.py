@@ -55,7 +55,8 @@ def variant_runs(config: DescriberConfig, parts: Parts, variants: Sequence[str],
             for stage in stages:
                 checkpoint = load_checkpoint(work / stage)
                 reports[stage] = evaluate(checkpoint, parts.test, texts=stage == stages[-1])
-            minutes = sum(load_checkpoint(work / stage).facts["cpu_minutes"] for stage in stages)
+            facts = [load_checkpoint(work / stage).facts for stage in stages]
+            minutes = facts[0]["rehearsal"]["cpu_minutes"] + sum(one["cpu_minutes"] for one in facts)
             return {
                 **reports[stages[-1]],
                 "stages": {stage: report["tasks"] for stage, report in reports.items()},

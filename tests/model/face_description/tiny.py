@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from model.face_description.checkpoint import save_facts
-from model.face_description.config import DescriberConfig, NetworkConfig, StageConfig
+from model.face_description.config import DescriberConfig, NetworkConfig, RehearsalConfig, StageConfig
 from model.face_description.export import export_release
 from model.face_description.network import DescriberNetwork
 from model.face_description.prepared import PreparedFaces, stem_input
@@ -18,6 +18,7 @@ CONFIG = DescriberConfig(
     network=NetworkConfig(
         width=32, num_heads=2, face_blocks=1, decoder_blocks=1, map_channels=8, dropout=0.0, max_words=80
     ),
+    rehearsal=RehearsalConfig(epochs=1, batches_per_epoch=2, batch_size=4),
     stage=StageConfig(epochs=1, batch_size=8, warmup_steps=1),
 )
 FACE = (frontal_landmarks() / SIDE_PX - 0.2) / 0.6
