@@ -43,7 +43,7 @@ class SlowModel:
 
 
 def test_a_late_model_is_replaced_by_popular_items(running, history, monkeypatch):
-    slow = SlowModel(running.retriever, 1.0)
+    slow = SlowModel(running.retriever, 2.0)
     monkeypatch.setattr(running.retriever, "retrieve", slow)
     before = running.metric("rec_fallbacks_total", reason="deadline")
     where = {"genre": {"any": [running.catalogue.attributes["genre"].values[0]]}}
@@ -51,7 +51,7 @@ def test_a_late_model_is_replaced_by_popular_items(running, history, monkeypatch
     started_s = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: running.answer(**body), range(4)))
-    assert time.monotonic() - started_s < 1.0
+    assert time.monotonic() - started_s < 2.0
     for answer in answers:
         assert (answer["source"], answer["source_reason"]) == ("fallback", "deadline")
         assert all(satisfies(item["attributes"], where) for item in answer["items"])
