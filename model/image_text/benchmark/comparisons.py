@@ -32,6 +32,12 @@ COMPARISONS = (
     ),
     Comparison("the same, both as served", ("3shnet hybrid", "corrected"), ("linear in closed form", "corrected")),
     Comparison("segmentation (grid)", ("3shnet grid", "vectors"), ("3shnet grid without segmentation", "vectors")),
+    Comparison("loss (hinge)", ("3shnet grid with the hinge loss", "vectors"), ("3shnet grid", "vectors")),
+    Comparison(
+        "sentences (BiGRU against MiniLM)",
+        ("3shnet grid without the skip, BiGRU", "vectors"),
+        ("3shnet grid without the skip", "vectors"),
+    ),
     Comparison("graphs (Hire)", ("hire", "vectors"), ("hire without graphs", "vectors")),
     # The two differ in nothing else.
     Comparison("implicit relations (Hire against CMSEI)", ("hire", "vectors"), ("cmsei", "vectors")),

@@ -25,6 +25,9 @@ def trainings() -> dict[str, ImageTextConfig]:
         network=replace(plain.network, skip_dim=grid.network.skip_dim, whole="centred", closed_form=True),
         stage=replace(plain.stage, epochs=0),
     )
+    # A BiGRU has no sentence vector for a skip to read, so its rival goes without one too.
+    alone = replace(grid, network=replace(grid.network, skip=False, informed_start=False))
+    words = replace(grid.text, encoder="bigru", word_vectors=True)
     return {
         "linear": plain,
         "linear in closed form": closed,
@@ -34,6 +37,9 @@ def trainings() -> dict[str, ImageTextConfig]:
         "hire": hire,
         "3shnet grid without segmentation": replace(grid, network=replace(grid.network, segmentation=False)),
         "hire without graphs": replace(hire, network=replace(hire.network, graphs=False)),
+        "3shnet grid with the hinge loss": replace(grid, objective=replace(grid.objective, loss="hinge")),
+        "3shnet grid without the skip": alone,
+        "3shnet grid without the skip, BiGRU": replace(alone, text=words),
     }
 
 
