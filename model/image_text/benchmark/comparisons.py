@@ -35,7 +35,7 @@ COMPARISONS = (
     Comparison("loss (hinge)", ("3shnet grid with the hinge loss", "vectors"), ("3shnet grid", "vectors")),
     Comparison(
         "sentences (BiGRU against MiniLM)",
-        ("3shnet grid without the skip, BiGRU", "vectors"),
+        ("3shnet grid with a BiGRU and no skip", "vectors"),
         ("3shnet grid without the skip", "vectors"),
     ),
     Comparison("graphs (Hire)", ("hire", "vectors"), ("hire without graphs", "vectors")),

@@ -39,7 +39,7 @@ def trainings() -> dict[str, ImageTextConfig]:
         "hire without graphs": replace(hire, network=replace(hire.network, graphs=False)),
         "3shnet grid with the hinge loss": replace(grid, objective=replace(grid.objective, loss="hinge")),
         "3shnet grid without the skip": alone,
-        "3shnet grid without the skip, BiGRU": replace(alone, text=words),
+        "3shnet grid with a BiGRU and no skip": replace(alone, text=words),
     }
 
 
