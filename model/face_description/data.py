@@ -20,6 +20,8 @@ from model.face_description.stem import Maps
 from model.face_description.told import told
 from model.face_description.vocabulary import PAD, Vocabulary
 
+_TRIES = 100
+
 
 class Faces(NamedTuple):
     """B faces as the network reads them; pixels [B, 1, 224, 224], 0..255."""
@@ -84,8 +86,13 @@ def sight_of(question: Question) -> list[float]:
     return [float(unit in question.units) for unit in UNITS] + [float(question.age)]
 
 
-def make_batch(prepared: PreparedFaces, plan: BatchPlan, objective: ObjectiveConfig, words_of: Vocabulary) -> Batch:
-    """The tensors of a plan; everything random hangs on its seed."""
+def make_batch(
+    prepared: PreparedFaces, plan: BatchPlan, objective: ObjectiveConfig, words_of: Vocabulary, max_words: int
+) -> Batch:
+    """The tensors of a plan; everything random hangs on its seed.
+
+    max_words: of a text, its start and end among them.
+    """
     rng, wording = np.random.default_rng(plan.seed), random.Random(repr(plan.seed))
     landmarks = prepared.landmarks[torch.from_numpy(plan.faces), torch.from_numpy(plan.variants)]
     boxes, sight, codes, texts = [], [], [], []
@@ -97,7 +104,7 @@ def make_batch(prepared: PreparedFaces, plan: BatchPlan, objective: ObjectiveCon
         true = truth(asked[0], prepared.units[face].numpy(), int(prepared.emotion[face]), float(prepared.age[face]))
         labels, withheld = _spoken(true, asked[0], objective, wording)
         codes.append(told(labels, asked[0].place, withheld))
-        texts.append(words_of.encode(describe(labels, asked[0].place, wording)))
+        texts.append(worded(labels, asked[0].place, words_of, max_words, wording))
     rows = torch.from_numpy(plan.faces)
     return Batch(
         faces=select_faces(prepared, plan.faces, plan.variants),
@@ -131,6 +138,15 @@ def _spoken(
         invented.age if true.age is None else true.age,
     )
     return asked_of(labels, rng), ()
+
+
+def worded(labels: Labels, place: str, words_of: Vocabulary, max_words: int, rng: random.Random) -> list[int]:
+    """A text about labels, in a wording of at most max_words; raises ValueError where none is found."""
+    for _ in range(_TRIES):
+        text = words_of.encode(describe(labels, place, rng))
+        if len(text) <= max_words:
+            return text
+    raise ValueError(f"expected some wording of {labels} in {max_words} words, found none")
 
 
 def padded(texts: Sequence[Sequence[int]]) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from model.face_description.config import DescriberConfig
-from model.face_description.data import padded
+from model.face_description.data import padded, worded
 from model.face_description.drawn_labels import asked_of, drawn_labels
-from model.face_description.grammar import BOX, PLACES, describe
+from model.face_description.grammar import BOX, PLACES
 from model.face_description.labels import Labels
 from model.face_description.losses import text_loss
 from model.face_description.network import DescriberNetwork
@@ -51,7 +51,8 @@ class Rehearsal:
         """Cross-entropy of the words of one batch."""
         rng = random.Random(repr(seed))
         said = [_drawn(rng) for _ in range(self._settings.batch_size)]
-        tokens = padded([self._words.encode(describe(labels, place, rng)) for labels, place in said])
+        longest = self._network.config.max_words
+        tokens = padded([worded(labels, place, self._words, longest, rng) for labels, place in said])
         codes = torch.tensor([told(labels, place) for labels, place in said])
         prompt = self._network.prompt(self._noise(len(said)), codes)
         return text_loss(self._network.write(tokens, prompt), tokens)

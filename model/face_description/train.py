@@ -53,15 +53,16 @@ class Training:
 
     def step(self, plan: BatchPlan) -> torch.Tensor:
         """The loss of one batch."""
-        return self._loss(make_batch(self.train, plan, self.config.objective, self.words))
+        return self._loss(self._batch(self.train, plan))
 
     def evaluate(self, stage: str) -> dict[str, float]:
         """On validation, over the stage's own questions; negative, for the best is the highest."""
         plans = plan_epoch(self.validation, stage, 64, self.config.objective.replay_share, (_VALIDATION_SEED,))
-        losses = [
-            float(self._loss(make_batch(self.validation, plan, self.config.objective, self.words))) for plan in plans
-        ]
+        losses = [float(self._loss(self._batch(self.validation, plan))) for plan in plans]
         return {"negative_loss": -sum(losses) / len(losses)}
+
+    def _batch(self, part: PreparedFaces, plan: BatchPlan) -> Batch:
+        return make_batch(part, plan, self.config.objective, self.words, self.config.network.max_words)
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         view, found, logits = self.network(batch.faces, batch.boxes, batch.codes, batch.tokens)

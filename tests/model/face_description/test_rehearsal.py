@@ -5,8 +5,10 @@ import torch
 
 from model.face_description import rehearsal as module
 from model.face_description.config import RehearsalConfig
+from model.face_description.data import worded
 from model.face_description.grammar import describe
 from model.face_description.network import DescriberNetwork
+from model.face_description.regions import FACE, UNITS
 from model.face_description.rehearsal import Rehearsal, rehearse
 from model.face_description.vocabulary import Vocabulary
 from tests.model.face_description.tiny import CONFIG, tiny_network
@@ -62,3 +64,17 @@ def test_without_epochs_nothing_is_learnt(tmp_path):
     settings = RehearsalConfig(epochs=0)
     rehearse(dataclasses.replace(CONFIG, rehearsal=settings), network, WORDS, tmp_path, resume=False)
     assert all((before[name] == tensor).all() for name, tensor in network.state_dict().items())
+
+
+def test_a_wording_that_is_too_long_is_drawn_again():
+    everything = module.Labels(dict.fromkeys(UNITS, "faint"), "surprise", 3)
+
+    def rng(seed):
+        return module.random.Random(seed)
+
+    lengths = sorted(len(WORDS.encode(describe(everything, FACE, rng(seed)))) for seed in range(30))
+    shorter = lengths[10]
+    assert shorter < lengths[-1]
+    assert max(len(worded(everything, FACE, WORDS, shorter, rng(seed))) for seed in range(30)) <= shorter
+    with pytest.raises(ValueError, match="in 5 words"):
+        worded(everything, FACE, WORDS, 5, rng(0))

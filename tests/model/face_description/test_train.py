@@ -72,7 +72,7 @@ def test_a_fifth_of_a_batch_is_of_earlier_stages(faces, stage) -> None:
 
 def test_a_batch_hangs_on_its_plan_alone(faces) -> None:
     (plan, *_) = plan_epoch(faces, "recognise", 8, 0.2, (3, 1))
-    one, other = (make_batch(faces, plan, CONFIG.objective, Vocabulary.of_grammar()) for _ in range(2))
+    one, other = (make_batch(faces, plan, CONFIG.objective, Vocabulary.of_grammar(), 80) for _ in range(2))
     assert (one.tokens == other.tokens).all()
     assert (one.boxes == other.boxes).all()
     assert ((one.boxes[..., 2:] - one.boxes[..., :2]) > 0).all()
