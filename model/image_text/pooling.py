@@ -38,12 +38,18 @@ class GeneralisedPooling(nn.Module):
         """
         if self.training or torch.is_grad_enabled():
             return self._computed(lengths, longest)
+        # Versions tell of weights that were loaded. Fused optimisers do not raise them, but eval() comes after them.
         state = (self.weigh.weight.device, *(one._version for one in self.parameters()))
         kept, table = self._tables.get(longest, (None, None))
         if table is None or kept != state:
             table = self._computed(torch.arange(1, longest + 1, device=lengths.device), longest)
             self._tables[longest] = state, table
         return table[lengths - 1]
+
+    def train(self, mode: bool = True) -> "GeneralisedPooling":
+        """As of every module; what was looked up before belongs to other weights."""
+        self._tables.clear()
+        return super().train(mode)
 
     def _computed(self, lengths: Tensor, longest: int) -> Tensor:
         different, inverse = lengths.unique(return_inverse=True)

@@ -60,3 +60,16 @@ def test_without_gradients_theta_is_looked_up_until_the_weights_change(pool):
         changed = pool.theta(lengths, 8)
     assert not torch.allclose(changed, with_gradients, atol=1e-3)
     assert torch.allclose(changed, pool.theta(lengths, 8), atol=1e-6)
+
+
+def test_what_training_changes_is_looked_up_anew_by_the_next_validation(pool):
+    pool, lengths = copy.deepcopy(pool).requires_grad_(True), torch.tensor([3, 8, 1])
+    optimizer = torch.optim.AdamW(pool.parameters(), 0.1, fused=True)
+    for _ in range(3):
+        pool.train()
+        pool.theta(lengths, 8)[1, 0].backward()
+        optimizer.step()
+        pool.eval()
+        with torch.no_grad():
+            looked_up = pool.theta(lengths, 8)
+        assert torch.allclose(looked_up, pool.theta(lengths, 8), atol=1e-6)
