@@ -57,13 +57,13 @@ def measure(options: argparse.Namespace) -> None:
         url = _start(servers, options, root)
         pid = servers.pids["service"]
         for in_flight, rerank, instructed, known in product(options.in_flight, *[(False, True)] * 3):
-            bodies, warm_up = (
-                _bodies(sentences, options, root, rerank, instructed, known, warm) for warm in (False, True)
-            )
+            cell = {"covers": options.covers, "rerank": rerank, "instruction": instructed, "known": known}
+            cell |= {"in_flight": in_flight}
+            warm_up = _bodies(sentences, options, root, cell, "warm up")
             # Every one of the few known sentences, a few of the new ones.
             searches(url, pid, warm_up if known else warm_up[:WARM_UP], 1)
-            cell = {"covers": options.covers, "rerank": rerank, "instruction": instructed, "known": known}
-            _keep(options, "search", cell | {"in_flight": in_flight}, searches(url, pid, bodies, in_flight), root)
+            bodies = _bodies(sentences, options, root, cell, "measure")
+            _keep(options, "search", cell, searches(url, pid, bodies, in_flight), root)
         if options.images is not None:
             pictures = sorted(options.images.glob("*.jpg"))[: options.uploads]
             uploads(url, pid, pictures[:3])
@@ -85,25 +85,20 @@ def _start(servers: Servers, options: argparse.Namespace, root: Path) -> str:
 
 
 def _bodies(
-    sentences: Sequence[str],
-    options: argparse.Namespace,
-    root: Path,
-    rerank: bool,
-    instructed: bool,
-    known: bool,
-    warm_up: bool,
+    sentences: Sequence[str], options: argparse.Namespace, root: Path, cell: dict[str, Any], purpose: str
 ) -> list[dict[str, Any]]:
-    """As many questions as asked for. known: sentences come again, so that the service has them encoded already.
+    """As many questions as asked for, others for each cell and purpose.
 
-    New ones are those of the file or the release with two words more, of other sentences.
+    Known sentences come again, so that the service has them encoded already; new ones are those of the file or the
+    release with two words more, of other sentences.
     """
-    instructions = [_instruction(root)] if instructed else []
-    drawn = random.Random(f"{rerank} {instructed} {warm_up}")
-    chosen = drawn.choices(sentences[:KNOWN] if known else sentences, k=options.requests)
-    if not known:
+    instructions = [_instruction(root)] if cell["instruction"] else []
+    drawn = random.Random(f"{purpose} {cell}")
+    chosen = drawn.choices(sentences[:KNOWN] if cell["known"] else sentences, k=options.requests)
+    if not cell["known"]:
         words = [word for sentence in sentences for word in sentence.split()]
         chosen = [" ".join((sentence, *drawn.choices(words, k=2))) for sentence in chosen]
-    return [{"sentence": one, "k": 20, "rerank": rerank, "instructions": instructions} for one in chosen]
+    return [{"sentence": one, "k": 20, "rerank": cell["rerank"], "instructions": instructions} for one in chosen]
 
 
 def _instruction(root: Path) -> dict[str, Any]:

@@ -44,10 +44,9 @@ class Sidecar:
         self._stream = EventStream(redis, settings.consumer, settings.claim_idle_s)
         self._intake = Intake(settings, self._stream, Archive(settings.work_dir / ARCHIVE), telemetry)
         self._items = ItemReleases(settings, redis, publication)
-        self._verdicts = Verdicts(settings, publication)
-        self._on_covers = None
+        self._verdicts = [Verdicts(settings, publication)]
         if settings.artwork_root is not None:
-            self._on_covers = Verdicts(settings, Publication(settings, settings.artwork_root), of_covers)
+            self._verdicts.append(Verdicts(settings, Publication(settings, settings.artwork_root), of_covers))
         self._processes = [JobProcess(job) for job in (jobs_of(settings) if jobs is None else jobs)]
         self._asked_s = float("-inf")
         self._stopping = False
@@ -91,10 +90,10 @@ class Sidecar:
                 well &= code == FINISHED
                 self._ended(process)
         self._intake.write()
-        while any(one.awaited for one in self._all_verdicts()) and not self._stopping:
+        while any(one.awaited for one in self._verdicts) and not self._stopping:
             self.step(WAIT_MS)
         self._end_jobs()
-        return well and not any(one.refusals for one in self._all_verdicts())
+        return well and not any(one.refusals for one in self._verdicts)
 
     def stop(self) -> None:
         """Let `run` or `once` return."""
@@ -117,17 +116,13 @@ class Sidecar:
         except ValueError as error:  # ReleaseError too
             logger.error("items_not_in_force", extra=failure_fields(error) | {"reason": str(error)})
 
-    def _all_verdicts(self) -> list[Verdicts]:
-        return [self._verdicts] + ([] if self._on_covers is None else [self._on_covers])
-
     def _watch_releases(self) -> None:
         """Ask what the services make of each release that comes in force."""
-        refused = self._verdicts.follow()
-        if refused is not None:
-            self._telemetry.refused.labels("service").inc()
-            self._items.refused(refused)
-        if self._on_covers is not None and self._on_covers.follow() is not None:
-            self._telemetry.refused.labels("service").inc()
+        for verdicts in self._verdicts:
+            refused = verdicts.follow()
+            if refused is not None:
+                self._telemetry.refused.labels("service").inc()
+                self._items.refused(refused)
 
     def _run_jobs(self) -> None:
         """One at a time, in their order; whether another is due is asked now and then."""
